@@ -1,0 +1,1 @@
+"""The pool of PubSub shards and its supervisor; imports only the shared package. Pure."""

@@ -1,0 +1,209 @@
+"""The broker: supervisor of the shards, owner of the run directory, the shard map and the control socket."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from functools import partial
+from typing import Any, Final
+
+from roost.broker.pool import fresh_map, restarted
+from roost.shared.config import Settings
+from roost.shared.control import (
+    AskStatus,
+    AskSubscribers,
+    AskTopics,
+    GatewayStatus,
+    JoinNode,
+    MapChanged,
+    Message,
+    NodeStatus,
+    ShardStatus,
+    StartShard,
+    Stop,
+    SubscriberRow,
+    Subscribers,
+    TakeWorkerNumber,
+    TopicCount,
+    Topics,
+    WorkerExited,
+)
+from roost.shared.failures import CannotStart
+from roost.shared.link import Link, LinkClosed, Refused
+from roost.shared.run_directory import LockTaken, RunDirectory, shard_name
+from roost.shared.shard_map import ShardMap, Slot
+from roost.shared.supervisor import Child, Supervisor
+from roost.shared.version import VERSION
+
+GATEWAY_LIMIT: Final = 4.0
+"""Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
+SHARD_LIMIT: Final = 1.0
+"""Seconds that a shard has to stop before it is killed."""
+ANSWER_LIMIT: Final = 2.0
+"""Seconds after which whoever has not answered a question is named as silent."""
+
+_log = logging.getLogger("roost.broker")
+
+
+class Broker:
+    """The broker of one node."""
+
+    def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
+        self._run_dir = run_dir
+        self._started = time.monotonic()
+        self._map = self._first_map(settings.shards)
+        self._shards = Supervisor("roost.broker.shard_process", self._shard_told, self._shard_asked, self._shard_exited)
+        self._gateways: set[Link] = set()
+        self._gateway_gone = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or `roost stop`. Raises CannotStart when the shards cannot be kept alive."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._run_dir.remove_sockets()
+        for slot in self._map.slots():
+            self._shards.keep(f"shard {slot}", partial(self._next_incarnation, slot))
+        server = await asyncio.start_unix_server(self._serve, self._run_dir.control_socket)
+        _log.info("%d shards in %s", len(self._map.slots()), self._run_dir.path)
+        self._shards.gave_up.add_done_callback(lambda _: self._stop.set())
+        await self._stop.wait()
+        server.close()
+        await self._stop_gateways()
+        await self._shards.stop(SHARD_LIMIT)
+        self._run_dir.remove_sockets()
+        self._run_dir.forget_the_dead()
+        if self._shards.gave_up.done():
+            raise CannotStart(self._shards.gave_up.result())
+
+    # Shards
+
+    def _first_map(self, shards: int) -> ShardMap:
+        """A fresh epoch; but while workers of an earlier broker live, the map that they know (rule M7)."""
+        previous = self._run_dir.read_map()
+        if not self._run_dir.live_workers() or not previous.epochs:
+            fresh = fresh_map(previous, shards)
+            self._run_dir.write_map(fresh)
+            return fresh
+        return previous
+
+    async def _next_incarnation(self, slot: Slot) -> StartShard:
+        """Rule M1: the map names the incarnation before it is started, and no older one may live then."""
+        older = self._map.incarnation(slot)
+        assert older is not None
+        incarnation = older + 1
+        self._map = restarted(self._map, slot)
+        self._run_dir.write_map(self._map)
+        for gateway in self._gateways:
+            gateway.tell(MapChanged(self._map))
+        await self._run_dir.end(shard_name(slot, older))
+        return StartShard(slot, incarnation, str(self._run_dir.path))
+
+    def _shard_told(self, shard: Child, message: Message) -> None:
+        _log.debug("%s says %r", shard.name, message)
+
+    async def _shard_asked(self, shard: Child, message: Message) -> Any:
+        raise Refused(f"the broker answers no {type(message).__name__} to {shard.name}")
+
+    def _shard_exited(self, shard: Child) -> None:
+        _log.debug("%s (pid %d) is gone", shard.name, shard.pid)
+
+    # The control socket
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(reader, writer)
+        await link.serve(self._told, lambda message: self._asked(link, message))
+        if link in self._gateways:
+            self._gateways.discard(link)
+            self._gateway_gone.set()
+            self._tell_shards(WorkerExited(0))
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case Stop():
+                self._stop.set()
+            case WorkerExited():
+                self._tell_shards(message)
+
+    async def _asked(self, link: Link, message: Message) -> Any:
+        match message:
+            case JoinNode():
+                self._gateways.add(link)
+                return self._map
+            case TakeWorkerNumber():
+                return self._run_dir.take_worker_number()
+            case AskStatus():
+                return await self._status()
+            case AskTopics():
+                return await self._topics(message)
+            case AskSubscribers():
+                return await self._subscribers(message)
+        raise Refused(f"the broker does not know {type(message).__name__}")
+
+    def _tell_shards(self, message: Message) -> None:
+        for shard in self._shards.children.values():
+            shard.link.tell(message)
+
+    async def _stop_gateways(self) -> None:
+        """Workers go first: what their clients still do needs the shards."""
+        for gateway in self._gateways:
+            gateway.tell(Stop())
+        deadline = time.monotonic() + GATEWAY_LIMIT
+        while self._gateways and (left := deadline - time.monotonic()) > 0:
+            self._gateway_gone.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._gateway_gone.wait()
+            except TimeoutError:
+                _log.warning("the gateway still runs after %g s; stopping the shards", GATEWAY_LIMIT)
+
+    # Answers
+
+    async def _status(self) -> NodeStatus:
+        answers, silent = await self._shards.ask_all(AskStatus(), ShardStatus, ANSWER_LIMIT)
+        gateway = None
+        for link in self._gateways:
+            try:
+                gateway = await link.ask(AskStatus(), GatewayStatus, ANSWER_LIMIT)
+            except (LinkClosed, TimeoutError):
+                silent.append("gateway")
+        return NodeStatus(
+            version=VERSION,
+            pid=os.getpid(),
+            uptime=time.monotonic() - self._started,
+            map=self._map,
+            shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
+            gateway=gateway,
+            silent=tuple(silent),
+        )
+
+    async def _topics(self, question: AskTopics) -> Topics:
+        answers, silent = await self._shards.ask_all(question, list[TopicCount], ANSWER_LIMIT)
+        counts: dict[str, int] = {}
+        for row in (row for rows in answers for row in rows):
+            counts[row.topic] = counts.get(row.topic, 0) + row.subscribers
+        return Topics(tuple(TopicCount(*item) for item in sorted(counts.items())), tuple(silent))
+
+    async def _subscribers(self, question: AskSubscribers) -> Subscribers:
+        answers, silent = await self._shards.ask_all(question, list[SubscriberRow], ANSWER_LIMIT)
+        rows = sorted((row for rows in answers for row in rows), key=lambda row: (row.worker, row.subscriber))
+        return Subscribers(tuple(rows), tuple(silent))
+
+
+def run_broker(settings: Settings) -> None:
+    """Be the broker of the node in the settings' run directory. Raises CannotStart, RunDirectoryError."""
+    run_dir = RunDirectory.open(settings.run_dir)
+    try:
+        lock = run_dir.take("broker")
+    except LockTaken as taken:
+        raise CannotStart(f"a broker already runs in {run_dir.path} (pid {taken.pid})") from None
+
+    async def run() -> None:
+        await Broker(settings, run_dir).run()
+
+    try:
+        asyncio.run(run())
+    finally:
+        lock.release()

@@ -1,0 +1,108 @@
+"""Turns the publishes of one turn into what each worker must be sent: encoded once a lane, not once a subscriber. Pure."""
+
+from typing import Final
+
+from roost.broker.topic_table import Audience, TopicTable
+from roost.shared.bus import Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, encode_letter
+from roost.shared.serializer import BroadcastText
+
+ENTRY_BYTES: Final = 16
+"""What an entry takes on the bus beside its frames, about."""
+
+
+class Due:
+    """What one turn has for one worker."""
+
+    __slots__ = ("audiences", "entries", "size")
+
+    def __init__(self, disbanded: list[Disband]) -> None:
+        self.audiences: list[Gather | Change | Disband] = [*disbanded]
+        self.entries: list[Entry] = []
+        self.size = 0
+
+
+class Fanout:
+    """Collects the entries of a turn by worker."""
+
+    def __init__(self, table: TopicTable) -> None:
+        self._table = table
+        self._due: dict[int, Due] = {}
+        self.published = 0
+        """Publishes handled so far."""
+        self.deliveries = 0
+        """Deliveries that these meant, counted by subscriber."""
+
+    def add(self, publisher: int, publish: Publish) -> None:
+        """One publish: an entry for each worker that has subscribers of its topic."""
+        self.published += 1
+        topic = self._table.topic(publish.topic)
+        if topic is None:
+            return
+        encodings = _Encodings(topic.text, publish)
+        for worker, audiences in topic.audiences.items():
+            due = self.due(worker)
+            frames = []
+            letters = []
+            for audience in audiences.values():
+                if news := audience.news():
+                    due.audiences.append(news)
+                    due.size += len(news.members) if isinstance(news, Gather) else len(news.joined) + len(news.left)
+                self.deliveries += len(audience.members)
+                if encodings.wanted_as_letter(audience):
+                    letters.append((audience.number, encodings.letter()))
+                    due.size += len(encodings.letter())
+                else:
+                    frame = encodings.frame(audience.lane)
+                    frames.append((audience.number, frame))
+                    due.size += len(frame)
+            sender = publish.sender if worker == publisher else 0
+            if sender:
+                self.deliveries -= any(sender in audience.members for audience in audiences.values())
+            due.size += ENTRY_BYTES
+            due.entries.append(Entry(publisher, publish.number, sender, tuple(frames), tuple(letters), publish.trace))
+
+    def due(self, worker: int) -> Due:
+        """What is due to one worker so far; made, with what it must hear first, if there is nothing yet."""
+        due = self._due.get(worker)
+        if due is None:
+            due = self._due[worker] = Due(self._table.disbanded(worker))
+        return due
+
+    def size(self, worker: int) -> int:
+        """Bytes due to one worker so far."""
+        due = self._due.get(worker)
+        return due.size if due else 0
+
+    def take(self) -> dict[int, Due]:
+        """All that is due, by worker; the next turn begins with nothing."""
+        due, self._due = self._due, {}
+        return due
+
+
+class _Encodings:
+    """One publish in the forms that its subscribers want, each made when first wanted."""
+
+    __slots__ = ("_frames", "_letter", "_publish", "_text", "_topic")
+
+    def __init__(self, topic: bytes, publish: Publish) -> None:
+        self._topic = topic
+        self._publish = publish
+        self._frames: dict[Lane, bytes] = {}
+        self._letter: bytes | None = None
+
+    def wanted_as_letter(self, audience: Audience) -> bool:
+        publish = self._publish
+        return audience.lane == Lane.LETTER or publish.form == Form.PLAIN or publish.event in audience.intercepts
+
+    def frame(self, lane: Lane) -> bytes:
+        frame = self._frames.get(lane)
+        if frame is None:
+            publish = self._publish
+            frame = self._frames[lane] = BroadcastText(self._topic, publish.event, publish.payload).frame(lane)
+        return frame
+
+    def letter(self) -> bytes:
+        if self._letter is None:
+            publish = self._publish
+            self._letter = encode_letter(Letter(publish.form, publish.event, publish.payload))
+        return self._letter

@@ -1,0 +1,169 @@
+"""The process of one shard: a plain ZeroMQ poll loop around the shard's rules. No decisions here."""
+
+import gc
+import logging
+import os
+import socket
+import sys
+import time
+from typing import Any, Final
+
+import zmq
+
+from roost.broker.shard import Shard
+from roost.shared.bus import BadParcel, Lane, decode_shard_parcel
+from roost.shared.child import become_child, first_message
+from roost.shared.control import (
+    Answer,
+    Ask,
+    AskStatus,
+    AskSubscribers,
+    AskTopics,
+    Envelope,
+    Envelopes,
+    Message,
+    Ready,
+    Refusal,
+    ShardStatus,
+    StartShard,
+    Stop,
+    SubscriberRow,
+    Tell,
+    TopicCount,
+    WorkerExited,
+    encode_envelope,
+)
+from roost.shared.logs import log_to_stderr
+from roost.shared.pump import Router
+from roost.shared.run_directory import RunDirectory, shard_name, worker_name
+
+BURIAL_PERIOD: Final = 0.2
+"""Seconds between two looks for dead workers."""
+PARCELS_A_TURN: Final = 1000
+"""So many parcels are read before the shard answers."""
+LINK_READ_BYTES: Final = 256 * 1024
+
+_log = logging.getLogger("roost.shard")
+
+
+class ShardProcess:
+    """The shell around one `Shard`."""
+
+    def __init__(self, link: socket.socket, envelopes: Envelopes, start: StartShard) -> None:
+        self._link = link
+        self._envelopes = envelopes
+        self._start = start
+        self._stopped = False
+        run_dir = RunDirectory.open(start.run_dir)
+        # Rule S1: first the lock, then the map, then the list of live workers.
+        self._life = run_dir.live(shard_name(start.slot, start.incarnation))
+        if run_dir.read_map().incarnation(start.slot) != start.incarnation:
+            raise SystemExit(f"the shard map no longer names incarnation {start.incarnation}")
+        self._shard = Shard(
+            awaited=run_dir.live_workers(),
+            alive=lambda worker: run_dir.alive(worker_name(worker)),
+        )
+        self._router = Router(zmq.Context(), run_dir.bus_socket(start.slot, start.incarnation))
+
+    def run(self) -> None:
+        """Serve until the supervisor says stop, or is gone."""
+        self._tell(Tell(Ready()))
+        poller = zmq.Poller()
+        poller.register(self._router.socket, zmq.POLLIN)
+        poller.register(self._link.fileno(), zmq.POLLIN)
+        gc.collect()
+        gc.freeze()
+        burial = time.monotonic()
+        while not self._stopped:
+            now = time.monotonic()
+            if now >= burial:
+                self._shard.bury_the_dead()
+                burial = now + BURIAL_PERIOD
+            self._take_turn(now)
+            wake = min(burial, self._shard.deadline() or burial)
+            ready = dict(poller.poll(max(0, int((wake - time.monotonic()) * 1000) + 1)))
+            if self._link.fileno() in ready:
+                self._read_link()
+        self._router.close()
+
+    def _take_turn(self, now: float) -> None:
+        for worker, session, data in self._router.drain(PARCELS_A_TURN):
+            try:
+                parcel = decode_shard_parcel(data)
+            except BadParcel as error:
+                _log.error("worker %d sent what is no parcel: %s", worker, error)
+                continue
+            if parcel.session == session:
+                self._shard.receive(worker, parcel)
+        for outgoing in self._shard.turn(now):
+            self._router.send(*outgoing)
+
+    # The link to the supervisor
+
+    def _read_link(self) -> None:
+        data = self._link.recv(LINK_READ_BYTES)
+        if not data:
+            self._stopped = True
+        for envelope in self._envelopes.feed(data):
+            match envelope:
+                case Tell(message):
+                    self._told(message)
+                case Ask(number, message):
+                    self._answer(number, message)
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case Stop():
+                self._stopped = True
+            case WorkerExited():
+                self._shard.bury_the_dead()
+
+    def _answer(self, number: int, message: Message) -> None:
+        value: Any
+        match message:
+            case AskStatus():
+                value = self._status()
+            case AskTopics(prefix):
+                topics = self._shard.table.topics()
+                value = [TopicCount(topic.name, topic.size()) for topic in topics if topic.name.startswith(prefix)]
+            case AskSubscribers(topic):
+                slot = self._start.slot
+                value = [
+                    SubscriberRow(slot, row.worker, row.subscriber, Lane(row.lane))
+                    for row in self._shard.table.rows(topic)
+                ]
+            case _:
+                self._tell(Refusal(number, f"a shard does not know {type(message).__name__}"))
+                return
+        self._tell(Answer(number, value))
+
+    def _status(self) -> ShardStatus:
+        shard = self._shard
+        return ShardStatus(
+            slot=self._start.slot,
+            incarnation=self._start.incarnation,
+            pid=os.getpid(),
+            open=shard.open,
+            topics=shard.table.topic_count(),
+            subscribers=shard.table.subscriber_count(),
+            published=shard.fanout.published,
+            fanout=shard.fanout.deliveries,
+        )
+
+    def _tell(self, envelope: Envelope) -> None:
+        self._link.sendall(encode_envelope(envelope))
+
+
+def main() -> None:
+    """Become a shard: the first message on the link says which."""
+    link = become_child(sys.argv)
+    log_to_stderr(sys.argv[1])
+    envelopes = Envelopes()
+    start = first_message(link, envelopes)
+    if not isinstance(start, StartShard):
+        raise SystemExit(f"a shard begins with StartShard, not {start!r}")
+    ShardProcess(link, envelopes, start).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""WebSockets, sockets and channels, and their supervisor; imports only the shared package. Pure."""

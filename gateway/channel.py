@@ -1,0 +1,116 @@
+"""What an application derives from to write a channel."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from roost.gateway.events import Argument, EventMethod, event_methods
+from roost.gateway.replies import Error, Ok, Stop
+from roost.gateway.socket import Socket
+
+if TYPE_CHECKING:
+    from roost.gateway.channel_extras import Timer
+    from roost.gateway.channel_process import ChannelProcess
+    from roost.gateway.endpoint import Endpoint
+
+S = TypeVar("S", bound=Socket)
+
+
+class Channel(Generic[S]):
+    """One client on one topic.
+
+    Made when the client joins; attributes that you set are its assigns. It handles one thing at a time, in order: while
+    one of its methods waits, what comes for it waits too, and nothing else does.
+    """
+
+    __slots__ = ("__dict__", "_process", "socket", "subtopic", "topic")
+
+    _events: ClassVar[dict[str, EventMethod]]
+    _join_params: ClassVar[Argument]
+
+    socket: S
+    """The connection's socket, as `connect` left it."""
+    topic: str
+    subtopic: str
+    """What the `*` of the route's pattern matched."""
+    _process: "ChannelProcess"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._events = event_methods(cls)
+        cls._join_params = Argument(cls.join)
+
+    # What an application writes
+
+    async def join(self, params: Any) -> Ok | Error:
+        """Whether the client may join: `Ok(reply)` or `Error(reason)`. By default everybody may.
+
+        `params` is whatever JSON value the client sent; annotate it as event methods annotate payloads.
+        """
+        del params
+        return Ok()
+
+    async def joined(self) -> None:
+        """The client has been told that it joined; the place for first pushes, where Phoenix uses `:after_join`."""
+
+    async def handle_in(self, event: str, payload: Any) -> Any:
+        """An event that has no method of its own. Answers as event methods do. By default it is a bug."""
+        del payload
+        raise UnknownEvent(type(self), event)
+
+    async def handle_info(self, message: Any) -> Stop | None:
+        """A message from code: a timer's, or one of a topic that this channel subscribed to. By default it is logged."""
+        self._process.log_unexpected(message)
+        return None
+
+    async def terminate(self, reason: str | BaseException) -> None:
+        """The channel ends: `left`, `closed` (the connection is gone), a Stop's reason, or what was raised."""
+
+    # What an application calls
+
+    @property
+    def worker(self) -> int:
+        """The number of the worker that runs this channel."""
+        return self._process.client.runtime.worker
+
+    @property
+    def subscriber(self) -> int:
+        """The channel's number as a subscriber: with the worker's number it names the channel, for ever."""
+        return self._process.subscriber(self.topic)
+
+    @property
+    def endpoint(self) -> "Endpoint":
+        """The endpoint that serves this channel."""
+        return self._process.client.runtime.endpoint
+
+    async def push(self, event: str, payload: Any) -> None:
+        """Send this client an event. The payload is a dict, or what else becomes a JSON object."""
+        self._process.push(event, payload)
+
+    async def broadcast(self, event: str, payload: Any) -> None:
+        """Send an event to all subscribers of the topic, this client among them."""
+        await self._process.broadcast(event, payload, to_self=True)
+
+    async def broadcast_from(self, event: str, payload: Any) -> None:
+        """Send an event to all subscribers of the topic but this channel."""
+        await self._process.broadcast(event, payload, to_self=False)
+
+    def send_after(self, seconds: float, message: Any) -> "Timer":
+        """Let `handle_info` have the message after so many seconds, unless the channel has ended or `cancel` is called."""
+        return self._process.send_after(seconds, message)
+
+    async def subscribe(self, topic: str) -> None:
+        """Let `handle_info` have what is broadcast on another topic, from now on."""
+        await self._process.extras().subscribe(topic)
+
+    async def unsubscribe(self, topic: str) -> None:
+        """End what `subscribe` began; without it, nothing happens."""
+        self._process.extras().unsubscribe(topic)
+
+    def _subscriber(self, topic: str) -> int:
+        return self._process.subscriber(topic)
+
+
+class UnknownEvent(LookupError):
+    """A client sent an event for which its channel has no method. Ends the channel, as in Phoenix."""
+
+    def __init__(self, channel: type, event: Any) -> None:
+        super().__init__(f'{channel.__name__} has no method for the event {event!r}: write one with @event("{event}")')

@@ -1,0 +1,192 @@
+"""One connected client: what its messages set going, on whatever transport it is connected by."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from roost.gateway.channel_process import ChannelProcess
+from roost.gateway.protocol import (
+    Answer,
+    ClientProtocol,
+    Confirm,
+    Discard,
+    Effect,
+    Forward,
+    Leave,
+    Membership,
+    Push,
+    Resume,
+    Start,
+    Wait,
+)
+from roost.gateway.socket import Socket
+from roost.shared.frames import CloseCode
+from roost.shared.phash2 import hash32
+from roost.shared.serializer import BadClientMessage, Message, Serializer
+
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
+    from roost.gateway.runtime import Runtime
+
+MAX_HELD_BACK_BYTES: Final = 256 * 1024
+"""Bytes of one client's messages that wait for its busy channels; beyond them it is not read from."""
+MESSAGE_BYTES: Final = 128
+"""What a message takes beside its payload, about."""
+
+_log = logging.getLogger("roost.client")
+
+
+class Transport(Protocol):
+    """What carries frames to a client, and its messages here."""
+
+    descriptor: int
+    """Where a frame can be written at once; -1 if it cannot."""
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame at the end of the turn, after all that was sent before."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes now, after all that was written before."""
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close the connection, after all that was sent before."""
+
+    def pause_reading(self) -> None:
+        """Take no more from the client."""
+
+    def resume_reading(self) -> None:
+        """Take from the client again."""
+
+
+class Client:
+    """What Phoenix's transport process is: the client's channels and the rules of its connection."""
+
+    __slots__ = ("_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
+
+    def __init__(self, runtime: "Runtime", socket: Socket, serializer: Serializer, transport: Transport) -> None:
+        self.runtime = runtime
+        self.socket = socket
+        self.serializer = serializer
+        self.transport = transport
+        self.hash = hash32(runtime.worker << 32 | socket.number)
+        """By which the shard of all the client's subscriptions is chosen."""
+        self.closed = False
+        self._held_back = 0
+        self._protocol = ClientProtocol(socket.find, socket.max_channels)
+        socket.freeze()
+        runtime.clients[socket.number] = self
+
+    # Told by the transport
+
+    def receive(self, data: bytes, *, binary: bool) -> None:
+        """A message of the client; text is UTF-8 that was checked."""
+        try:
+            message = self.serializer.decode(data, binary)
+        except BadClientMessage as error:
+            _log.info("closing connection %d: %s", self.socket.number, error)
+            self.transport.close(CloseCode.INTERNAL_ERROR)
+            return
+        self._receive(message)
+
+    @property
+    def topics(self) -> dict[str, Membership]:
+        """What the client has joined or is joining."""
+        return self._protocol.topics
+
+    def close(self) -> None:
+        """The connection is gone."""
+        self.closed = True
+        self.runtime.clients.pop(self.socket.number, None)
+        for membership in self._protocol.closed():
+            membership.process.close()
+
+    # Told by the channels
+
+    def accepted(self, membership: Membership, response: Any) -> None:
+        """A channel let the client in."""
+        self._perform(self._protocol.accepted(membership, response))
+
+    def refused(self, membership: Membership, response: Any) -> None:
+        """A channel refused the client."""
+        self._perform(self._protocol.refused(membership, response))
+
+    def ended(self, membership: Membership, *, graceful: bool) -> list[bytes]:
+        """A channel has ended. Answers the frames that tell it, for the channel to send in its order."""
+        effects = self._protocol.ended(membership, graceful=graceful)
+        return [self._push_frame(effect) for effect in effects if isinstance(effect, Push)]
+
+    def subscribe(self, process: ChannelProcess) -> "Subscription":
+        """Subscribe a channel to its topic."""
+        uplink = self.runtime.uplink
+        return uplink.subscribe(self.hash, process.membership.topic, self.serializer.lane, (), self.transport, process)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame."""
+        self.transport.send(frame)
+
+    def hold_back(self, message: Message) -> None:
+        """A message waits: with too much waiting, the client is not read from."""
+        before = self._held_back
+        self._held_back += _size(message)
+        if before <= MAX_HELD_BACK_BYTES < self._held_back:
+            self.transport.pause_reading()
+
+    def take(self, message: Message) -> None:
+        """A message waits no longer."""
+        before = self._held_back
+        self._held_back -= _size(message)
+        if self._held_back <= MAX_HELD_BACK_BYTES < before:
+            self.transport.resume_reading()
+
+    # Carrying out what the rules say
+
+    def _receive(self, message: Message) -> None:
+        self._perform(self._protocol.receive(message))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            _PERFORM[type(effect)](self, effect)
+
+    def _answer(self, effect: Answer) -> None:
+        try:
+            frame = self.serializer.reply(effect.reply)
+        except (TypeError, ValueError) as error:
+            # Phoenix encodes join replies in the transport process, which dies of it, and the connection with it.
+            _log.error("the reply to the join of %r cannot be encoded: %s", effect.reply.topic, error)
+            self.transport.close(CloseCode.INTERNAL_ERROR)
+            return
+        self.transport.send(frame)
+
+    def _push(self, effect: Push) -> None:
+        self.transport.send(self._push_frame(effect))
+
+    def _start(self, effect: Start) -> None:
+        route, subtopic = effect.route
+        process = ChannelProcess(self, effect.membership, route.channel.__new__(route.channel), effect.message)
+        effect.membership.process = process
+        process.join(subtopic)
+
+    def _resume(self, effect: Resume) -> None:
+        for message in effect.messages:
+            self.take(message)
+            self._receive(message)
+
+    def _push_frame(self, push: Push) -> bytes:
+        return self.serializer.push(push.join_ref, push.join_ref, push.topic, push.event, push.payload)
+
+
+_PERFORM: Final[dict[type, Callable[[Client, Any], None]]] = {
+    Forward: lambda _, effect: effect.membership.process.message(effect.message),
+    Answer: Client._answer,
+    Start: Client._start,
+    Confirm: lambda _, effect: effect.membership.process.begin(),
+    Leave: lambda _, effect: effect.membership.process.leave(effect.message),
+    Discard: lambda _, effect: effect.membership.process.discard(),
+    Push: Client._push,
+    Wait: lambda client, effect: client.hold_back(effect.message),
+    Resume: Client._resume,
+}
+
+
+def _size(message: Message) -> int:
+    return memoryview(message.payload).nbytes + MESSAGE_BYTES

@@ -1,0 +1,306 @@
+"""The worker's side of the delivery protocol (rules W1 to W11): subscriptions, publishes, what arrives. Pure.
+
+The worker owns the truth: its subscriptions, and a log of its publishes that are not yet *through*, which means
+handed over by every worker that had to. A shard can be rebuilt from both, so every session with a shard, for whatever
+reason it was begun, starts in the same way: all subscriptions, then the log again. What had arrived already is known
+by slot, publisher and number, and is dropped.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from roost.gateway.audience import Subscription
+from roost.gateway.shard_link import Handover, ShardLink
+from roost.shared.bus import (
+    Batch,
+    Form,
+    Hello,
+    Lane,
+    Publish,
+    Reset,
+    Subscribe,
+    Subscribed,
+    ToShard,
+    ToWorker,
+    Unsubscribe,
+    Welcome,
+    WorkerParcel,
+    encode_item,
+)
+from roost.shared.shard_map import ShardMap, Slot
+
+PUBLISH_WINDOW: Final = 1024 * 1024
+"""Bytes of publishes that are not through; beyond them nothing is admitted, but an empty log admits anything."""
+
+
+class Open(NamedTuple):
+    """Connect to this incarnation of a slot; an older socket of the slot is dropped with all that it holds."""
+
+    slot: Slot
+    incarnation: int
+    session: int
+
+
+class Close(NamedTuple):
+    """Drop the socket of a slot that is no more."""
+
+    slot: Slot
+
+
+class Outgoing(NamedTuple):
+    """Send a parcel to the shard that holds a slot."""
+
+    slot: Slot
+    parcel: bytes
+
+
+class Logged(NamedTuple):
+    """A publish that is not through."""
+
+    number: int
+    item: msgspec.Raw
+    size: int
+
+
+class Arrival:
+    """What a parcel brought about, in the order in which it is to be carried out."""
+
+    __slots__ = ("confirmed", "handovers", "released")
+
+    def __init__(self) -> None:
+        self.confirmed: list[Subscription] = []
+        """Subscriptions that stand now."""
+        self.handovers: list[Handover] = []
+        self.released: list[Any] = []
+        """Whoever waited for an echo that has come by."""
+
+
+class Delivery:
+    """The state machine of one worker. Its owner carries sockets, time and the map to it."""
+
+    def __init__(self, worker: int, shard_map: ShardMap, now: float, publish_window: int = PUBLISH_WINDOW) -> None:
+        """Open a session with every slot. The worker must hold its life lock before it reads the map (W1)."""
+        self.worker = worker
+        self.epoch = shard_map.publish
+        """The epoch in which this worker publishes."""
+        self.subscriptions: dict[int, Subscription] = {}
+        self.sockets: list[Open | Close] = []
+        """What is to be done to sockets; the owner takes it before it sends."""
+        self.published = 0
+        """The number of the last publish."""
+        self._map = shard_map
+        self._window = publish_window
+        self._log: deque[Logged] = deque()
+        self._log_bytes = 0
+        self._links: dict[Slot, ShardLink] = {}
+        self._waiting: dict[Subscription, set[int]] = {}
+        """Subscriptions that do not stand yet, with the epochs that have confirmed them."""
+        self._sessions = count(1)
+        self._numbers = count(1)
+        for slot, incarnation in shard_map.slots().items():
+            self._open(slot, incarnation, now)
+
+    # Subscriptions
+
+    def subscribe(
+        self, client_hash: int, topic: str, lane: Lane, intercepts: tuple[str, ...], outlet: Any, inbox: Any
+    ) -> Subscription:
+        """Ask the owner in every epoch of the map; `Arrival.confirmed` tells when it stands (W6)."""
+        subscription = Subscription(next(self._numbers), client_hash, topic, lane, intercepts, outlet, inbox)
+        self.subscriptions[subscription.number] = subscription
+        self._waiting[subscription] = set()
+        for link in self._owners(subscription):
+            link.outgoing.append(_subscribe(subscription))
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Nothing is handed over any more, from now on."""
+        if self.subscriptions.pop(subscription.number, None) is None:
+            return
+        self._waiting.pop(subscription, None)
+        for audience in subscription.audiences:
+            audience.gone(subscription.number)
+        for link in self._owners(subscription):
+            link.outgoing.append(Unsubscribe(subscription.number))
+
+    # Publishing
+
+    def may_publish(self) -> bool:
+        """Whether there is credit: an epoch to publish in, and room in the window (W5)."""
+        return self.epoch == self._map.publish and self.epoch >= 0 and (not self._log or self._log_bytes < self._window)
+
+    def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+        """Publish to all subscribers of the topic but the sender. Only with credit. Returns the publish's number."""
+        self.published += 1
+        item = encode_item(Publish(self.published, topic, form, event, payload, sender))
+        size = memoryview(item).nbytes
+        self._log.append(Logged(self.published, item, size))
+        self._log_bytes += size
+        for link in self._publishing_links():
+            link.outgoing.append(item)
+        return self.published
+
+    def echoed(self, client_hash: int, number: int) -> bool:
+        """Whether a client has had this worker's publish of that number, as far as it ever will (W10)."""
+        link = self._links.get(self._map.owner(self.epoch, client_hash))
+        return link is None or link.echoed(self.worker) >= number
+
+    def hold(self, client_hash: int, number: int, holder: Any) -> None:
+        """Name `holder` in `Arrival.released` when `echoed` has become true."""
+        self._links[self._map.owner(self.epoch, client_hash)].holds.append((number, holder))
+
+    # What happens
+
+    def adopt(self, shard_map: ShardMap, now: float) -> Arrival:
+        """A map was read or pushed; an older one is ignored (W2)."""
+        arrival = Arrival()
+        if shard_map.version <= self._map.version:
+            return arrival
+        self._map = shard_map
+        slots = shard_map.slots()
+        for slot in [slot for slot in self._links if slot not in slots]:
+            self._links.pop(slot).disband()
+            self.sockets.append(Close(slot))
+        for slot, incarnation in slots.items():
+            link = self._links.get(slot)
+            if link is None or link.incarnation != incarnation:
+                self._open(slot, incarnation, now)
+        self._change_over(arrival)
+        for subscription in list(self._waiting):
+            self._confirm(subscription, arrival)
+        return arrival
+
+    def receive(self, slot: Slot, parcel: WorkerParcel, now: float) -> Arrival:
+        """A parcel came from the shard that holds a slot."""
+        arrival = Arrival()
+        link = self._links.get(slot)
+        if link is None or parcel.session != link.session:
+            return arrival
+        if not link.hear(parcel.counter, parcel.through, now):
+            self._begin_session(link, link.incarnation, now)
+            return arrival
+        for item in parcel.items:
+            self._handle(link, item, arrival, now)
+        self._cut_log(arrival)
+        self._release(link, arrival)
+        return arrival
+
+    def tick(self, now: float) -> None:
+        """To be called about once a second: sign-of-life questions, new sessions where none was given."""
+        for link in self._links.values():
+            if not link.ping(now):
+                self._begin_session(link, link.incarnation, now)
+
+    def flush(self, now: float) -> list[Outgoing]:
+        """What is to be sent at the end of a turn."""
+        outgoing = []
+        for slot, link in self._links.items():
+            parcel = link.parcel(now)
+            if parcel is not None:
+                outgoing.append(Outgoing(slot, parcel))
+        return outgoing
+
+    def deadline(self) -> float | None:
+        """When `flush` has something to say even if nothing happens."""
+        return min((due for link in self._links.values() if (due := link.deadline()) is not None), default=None)
+
+    def linked(self) -> bool:
+        """Whether every shard has answered our HELLO."""
+        return bool(self._links) and all(link.welcomed for link in self._links.values())
+
+    def drained(self) -> bool:
+        """Whether all that was published is through (W11)."""
+        return not self._log
+
+    # Sessions
+
+    def _open(self, slot: Slot, incarnation: int, now: float) -> None:
+        link = self._links.get(slot)
+        if link is None:
+            link = self._links[slot] = ShardLink(slot, self.published)
+        self._begin_session(link, incarnation, now)
+
+    def _begin_session(self, link: ShardLink, incarnation: int, now: float) -> None:
+        """All subscriptions of the slot, then the log again above what is through there (W3)."""
+        session = next(self._sessions)
+        mine = [one for one in self.subscriptions.values() if link in self._owners(one)]
+        items: list[ToShard | msgspec.Raw] = [Hello(tuple(map(_subscribe, mine)))]
+        if link.slot.epoch == self.epoch:
+            items += [logged.item for logged in self._log if logged.number > link.through]
+        link.greeted = [one for one in mine if not one.standing]
+        link.begin(session, incarnation, items, now)
+        self.sockets.append(Open(link.slot, incarnation, session))
+
+    def _handle(self, link: ShardLink, item: ToWorker, arrival: Arrival, now: float) -> None:
+        match item:
+            case Batch():
+                arrival.handovers += link.hand_over(item, self.subscriptions, now)
+            case Subscribed(number):
+                if subscription := self.subscriptions.get(number):
+                    self._stands(subscription, link.slot.epoch, arrival)
+            case Welcome():
+                link.welcome()
+                for subscription in link.greeted:
+                    self._stands(subscription, link.slot.epoch, arrival)
+                link.greeted = []
+            case Reset():
+                self._begin_session(link, link.incarnation, now)
+
+    def _stands(self, subscription: Subscription, epoch: int, arrival: Arrival) -> None:
+        confirmed = self._waiting.get(subscription)
+        if confirmed is not None:
+            confirmed.add(epoch)
+            self._confirm(subscription, arrival)
+
+    def _confirm(self, subscription: Subscription, arrival: Arrival) -> None:
+        """It stands when the owner in every epoch that is in the map now has confirmed it (W6)."""
+        if self._waiting[subscription] >= self._map.epochs.keys():
+            del self._waiting[subscription]
+            subscription.standing = True
+            for audience in subscription.audiences:
+                audience.changed()
+            arrival.confirmed.append(subscription)
+
+    # The log
+
+    def _cut_log(self, arrival: Arrival) -> None:
+        """Forget what is through at every slot of the epoch (W8)."""
+        log = self._log
+        if not log:
+            return
+        through = min(link.through for link in self._publishing_links())
+        while log and log[0].number <= through:
+            self._log_bytes -= log.popleft().size
+        self._change_over(arrival)
+
+    def _change_over(self, arrival: Arrival) -> None:
+        """Publish in the epoch that the map names, once nothing is under way in the old one (W9)."""
+        if self.epoch == self._map.publish or self._log:
+            return
+        self.epoch = self._map.publish
+        for link in self._links.values():
+            if link.slot.epoch == self.epoch:
+                link.through = self.published
+            arrival.released += [holder for _, holder in link.holds]
+            link.holds.clear()
+
+    def _release(self, link: ShardLink, arrival: Arrival) -> None:
+        echoed = link.echoed(self.worker)
+        while link.holds and link.holds[0][0] <= echoed:
+            arrival.released.append(link.holds.popleft()[1])
+
+    def _publishing_links(self) -> Iterator[ShardLink]:
+        return (link for slot, link in self._links.items() if slot.epoch == self.epoch)
+
+    def _owners(self, subscription: Subscription) -> list[ShardLink]:
+        """The link to the owner in every epoch of the map."""
+        owner = self._map.owner
+        return [self._links[owner(epoch, subscription.client_hash)] for epoch in self._map.epochs]
+
+
+def _subscribe(subscription: Subscription) -> Subscribe:
+    return Subscribe(subscription.number, subscription.topic, subscription.lane, subscription.intercepts)

@@ -1,0 +1,85 @@
+"""What an application makes one of: where its sockets are mounted, and what serves everything else."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from roost.gateway.pubsub import PubSub
+from roost.gateway.socket import Socket
+from roost.shared.bus import Form
+from roost.shared.serializer import encode_map
+
+if TYPE_CHECKING:
+    from roost.gateway.runtime import Runtime
+
+IDLE_TIMEOUT: Final = 60.0
+"""Seconds after the last bytes of a client; phoenix.js sends a heartbeat every 30 s."""
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocket:
+    """How a socket is served over WebSocket."""
+
+    timeout: float | None = IDLE_TIMEOUT
+    """Seconds without a byte from the client after which it is disconnected; None for never."""
+    path: str = "/websocket"
+    """Appended to the path of the mount."""
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
+        _check_path(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A socket at a path."""
+
+    path: str
+    socket: type[Socket]
+    websocket: WebSocket = field(default_factory=WebSocket)
+
+    def __post_init__(self) -> None:
+        _check_path(self.path)
+
+
+class Endpoint:
+    """Sockets by path. Everything that is for none of them goes to `app`, an ASGI application."""
+
+    def __init__(self, *, app: AsgiApp | None = None) -> None:
+        self.app = app
+        self.mounts: list[Mount] = []
+        self._runtime: Runtime | None = None
+
+    def mount(self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None) -> Mount:
+        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`."""
+        mount = Mount(path, socket, websocket or WebSocket())
+        self.mounts.append(mount)
+        return mount
+
+    async def broadcast(self, topic: str, event: str, payload: Any) -> None:
+        """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""
+        await self.runtime.publish(topic, Form.JSON, event, encode_map(payload))
+
+    @property
+    def pubsub(self) -> PubSub:
+        """Messages between code of this node, by topic."""
+        return PubSub(self.runtime)
+
+    @property
+    def runtime(self) -> "Runtime":
+        """The worker that serves this endpoint. Raises RuntimeError outside one."""
+        if self._runtime is None:
+            raise RuntimeError("the endpoint is not being served: this works in a worker, after `roost gateway` began")
+        return self._runtime
+
+    def serve(self, runtime: "Runtime") -> None:
+        """Be served by a worker."""
+        self._runtime = runtime
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or path.endswith("/"):
+        raise ValueError(f"a path begins with / and does not end with it, {path!r} is not one")

@@ -1,0 +1,106 @@
+"""Event methods of a channel class: how they are declared, and how a payload becomes their argument. Pure."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from roost.shared.serializer import Raw
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE: Final = "__roost_event__"
+_ANY: Final = msgspec.json.Decoder()
+
+CALLBACKS: Final = ("join", "joined", "handle_in", "handle_info", "terminate")
+"""Methods that Roost calls and that must be async."""
+
+
+class InvalidPayload(ValueError):
+    """A client's payload is not what the method takes; the text says where and why."""
+
+
+def event(name: str) -> Callable[[F], F]:
+    """Mark a method as the handler of an event: `async def method(self, payload)`.
+
+    The payload's annotation says how it arrives: `dict` or another type that JSON decodes to (the client gets an error
+    reply if it sent something else), or `Raw`, the JSON text itself, never parsed, for payloads that only pass through.
+    """
+    if not isinstance(name, str):
+        raise TypeError('write @event("name"), with the name of the event')
+
+    def mark(method: F) -> F:
+        setattr(method, _ATTRIBUTE, name)
+        return method
+
+    return mark
+
+
+class Argument:
+    """Makes a method's argument from the payload that a client sent."""
+
+    __slots__ = ("_annotated", "_decoder")
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._annotated = method
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+
+    def read(self, payload: Raw) -> Any:
+        """The argument. Raises InvalidPayload."""
+        if self._decoder is None:
+            self._decoder = _decoder(self._annotated)
+        if self._decoder is _RAW:
+            return payload
+        try:
+            return self._decoder.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidPayload(str(error)) from None
+
+
+_RAW: Final = msgspec.json.Decoder(Raw)
+
+
+def read_any(payload: Raw) -> Any:
+    """A payload as plain Python values. Raises InvalidPayload."""
+    try:
+        return _ANY.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidPayload(str(error)) from None
+
+
+class EventMethod:
+    """One handler of one event."""
+
+    __slots__ = ("argument", "call")
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        self.argument = Argument(call)
+
+
+def event_methods(channel: type) -> dict[str, EventMethod]:
+    """The event methods of a channel class and its bases, by event. Raises TypeError where one is written wrongly."""
+    found: dict[str, EventMethod] = {}
+    for name, method in inspect.getmembers(channel, inspect.isfunction):
+        event_name = getattr(method, _ATTRIBUTE, None)
+        if event_name is None and name not in CALLBACKS:
+            continue
+        if not inspect.iscoroutinefunction(method):
+            raise TypeError(f"{channel.__name__}.{name} must be async: write `async def {name}(...)`")
+        if event_name is None:
+            continue
+        if len(inspect.signature(method).parameters) != 2:
+            raise TypeError(f"{channel.__name__}.{name} handles an event: write `async def {name}(self, payload)`")
+        if event_name in found:
+            raise TypeError(f"{channel.__name__} has two methods for the event {event_name!r}")
+        found[event_name] = EventMethod(method)
+    return found
+
+
+def _decoder(method: Callable[..., Any]) -> msgspec.json.Decoder[Any]:
+    """The decoder for the type with which the method's last parameter is annotated; anything, if it is not."""
+    parameter = list(inspect.signature(method).parameters)[-1]
+    annotation = typing.get_type_hints(method).get(parameter, Any)
+    return _RAW if annotation is Raw else msgspec.json.Decoder(annotation)

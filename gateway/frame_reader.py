@@ -1,0 +1,191 @@
+"""Reads WebSocket messages from a client's byte stream. Pure.
+
+Small whole text frames, which is nearly all that phoenix.js sends, are read here. Every other frame (ping, close,
+binary, fragments, reserved bits, no mask, long ones) is judged by the sans-I/O core of the websockets library. That is
+made when such a frame comes and dropped when no message is open: kept, it would take 1.5 kB a client.
+"""
+
+import struct
+from typing import Final
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from roost.shared.frames import CloseCode
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a wheel without the compiled part
+    from websockets.utils import apply_mask
+
+MAX_MESSAGE_BYTES: Final = 10_000_000
+"""A longer message, in one frame or in several, ends the connection with 1009."""
+MAX_TAIL_BYTES: Final = 4096
+"""A frame of which part has arrived is kept here up to this size; a larger one is the library's to collect."""
+
+_WHOLE_TEXT: Final = 0x81
+_MASKED: Final = 0x80
+_MEDIUM: Final = 126
+_LONG: Final = 127
+
+
+class BinaryMessage(bytes):
+    """The payload of a binary message; text messages are plain bytes."""
+
+    __slots__ = ()
+
+
+class FrameReader:
+    """One client's stream: bytes in, messages out, and what the protocol itself wants answered in `outgoing`."""
+
+    __slots__ = ("_fragments", "_library", "_owed", "_tail", "finished", "outgoing")
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self._library: ServerProtocol | None = None
+        self._owed = 0
+        """Bytes of the current frame that the library has not seen yet."""
+        self._fragments: list[Frame] | None = None
+        self.outgoing = b""
+        """Pongs and close frames to be sent; the reader's owner takes them."""
+        self.finished = False
+        """Whether the closing handshake is over: the connection is to be closed when `outgoing` is sent."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether a close frame was sent, which is the last frame a client may be sent (RFC 6455, section 5.5.1)."""
+        return self._library is not None and self._library.state is not OPEN
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that are whole with these bytes. Text is valid UTF-8 (RFC 6455, section 8.1)."""
+        if self._tail:
+            data = self._tail + data
+            self._tail = b""
+        messages: list[bytes] = []
+        at, end = 0, len(data)
+        while at < end:
+            if self._library is not None:
+                at = self._feed_library(self._library, data, at, messages)
+                continue
+            if end - at < 6:
+                if _looks_usual(data, at, end):
+                    self._tail = data[at:]
+                    break
+                self._library = _library()
+                continue
+            length = data[at + 1] & 0x7F
+            head = 6
+            if length >= _MEDIUM:
+                length = data[at + 2] << 8 | data[at + 3] if length == _MEDIUM else MAX_MESSAGE_BYTES
+                head = 8
+            stop = at + head + length
+            if data[at] != _WHOLE_TEXT or data[at + 1] < _MASKED or (stop > end and length > MAX_TAIL_BYTES):
+                self._library = _library()
+                continue
+            if stop > end:
+                self._tail = data[at:]
+                break
+            payload = apply_mask(data[at + head : stop], data[at + head - 4 : at + head])
+            if not payload.isascii() and not self._is_text(payload):
+                break
+            messages.append(payload)
+            at = stop
+        return messages
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Begin the closing handshake; what the client still sends is read and dropped."""
+        library = self._library or _library()
+        self._library = library
+        if library.state is OPEN:
+            library.send_close(code, reason)
+            library.receive_data(self._tail)
+            self._tail = b""
+            self._collect(library)
+
+    def _feed_library(self, library: ServerProtocol, data: bytes, at: int, messages: list[bytes]) -> int:
+        """Give the library what belongs to the current frame; answers where the next one begins."""
+        if library.state is not OPEN:
+            library.receive_data(data[at:])
+            self._collect(library)
+            return len(data)
+        if not self._owed:
+            size = _frame_size(data, at)
+            if size is None:
+                self._tail = data[at:]
+                return len(data)
+            self._owed = size
+        stop = min(at + self._owed, len(data))
+        self._owed -= stop - at
+        library.receive_data(data[at:stop])
+        for event in library.events_received():
+            assert isinstance(event, Frame)
+            self._take(event, messages)
+        self._collect(library)
+        if not self._owed and self._fragments is None and library.state is OPEN:
+            self._library = None
+        return stop
+
+    def _take(self, frame: Frame, messages: list[bytes]) -> None:
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            self._fragments = [frame]
+        elif frame.opcode is Opcode.CONT and self._fragments:
+            self._fragments.append(frame)
+        else:
+            return
+        if frame.fin:
+            fragments, self._fragments = self._fragments, None
+            payload = b"".join(fragment.data for fragment in fragments)
+            if fragments[0].opcode is Opcode.BINARY:
+                messages.append(BinaryMessage(payload))
+            elif self._is_text(payload):
+                messages.append(payload)
+
+    def _is_text(self, payload: bytes) -> bool:
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            library = self._library or _library()
+            self._library = library
+            library.fail(CloseCode.INVALID_DATA)
+            self._collect(library)
+            return False
+        return True
+
+    def _collect(self, library: ServerProtocol) -> None:
+        for data in library.data_to_send():
+            if data:
+                self.outgoing += data
+            else:
+                self.finished = True
+
+
+def _library() -> ServerProtocol:
+    return ServerProtocol(state=OPEN, max_size=MAX_MESSAGE_BYTES)
+
+
+def _looks_usual(data: bytes, at: int, end: int) -> bool:
+    """Whether what has arrived of a frame's head may be that of a whole text frame."""
+    return data[at] == _WHOLE_TEXT and (end - at < 2 or data[at + 1] >= _MASKED)
+
+
+def _frame_size(data: bytes, at: int) -> int | None:
+    """The size of the frame that begins here, head included; None while too little of the head has arrived.
+
+    A frame that the library refuses by its head may be told short; the library is not OPEN after that.
+    """
+    if len(data) - at < 2:
+        return None
+    length = data[at + 1] & 0x7F
+    head = 6 if data[at + 1] & _MASKED else 2
+    if length == _MEDIUM:
+        if len(data) - at < 4:
+            return None
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        head += 2
+    elif length == _LONG:
+        if len(data) - at < 10:
+            return None
+        (length,) = struct.unpack_from(">Q", data, at + 2)
+        head += 8
+    return head + length

@@ -1,0 +1,170 @@
+"""The gateway: supervisor of the workers, and their way to the broker."""
+
+import asyncio
+import logging
+import os
+import signal
+from typing import Any, Final
+
+from roost.gateway.addresses import Address, Reservation, url
+from roost.shared.config import Settings
+from roost.shared.control import (
+    AskStatus,
+    GatewayStatus,
+    JoinNode,
+    MapChanged,
+    Message,
+    Ready,
+    StartWorker,
+    Stop,
+    TakeWorkerNumber,
+    WorkerExited,
+    WorkerStatus,
+)
+from roost.shared.failures import CannotStart
+from roost.shared.link import Link, LinkClosed, Refused
+from roost.shared.run_directory import LockTaken, RunDirectory
+from roost.shared.shard_map import ShardMap
+from roost.shared.supervisor import Child, Supervisor
+
+WORKER_LIMIT: Final = 3.0
+"""Seconds that a worker has to send its clients away before it is killed."""
+ANSWER_LIMIT: Final = 1.0
+"""Seconds after which a worker that has not answered a question is named as silent."""
+BROKER_PERIOD: Final = 0.1
+"""Seconds between two attempts to reach the broker."""
+
+_log = logging.getLogger("roost.gateway")
+
+
+class Gateway:
+    """The gateway of one node."""
+
+    def __init__(self, app: str, settings: Settings, run_dir: RunDirectory, addresses: tuple[Address, ...]) -> None:
+        self._app = app
+        self._settings = settings
+        self._run_dir = run_dir
+        self._addresses = addresses
+        self._secret = settings.secret_key_base or run_dir.secret_key_base()
+        self._workers = Supervisor(
+            "roost.gateway.worker_process", self._worker_told, self._worker_asked, self._worker_exited
+        )
+        self._broker: Link | None = None
+        self._joined = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._waiting = set(range(settings.workers))
+
+    async def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when the workers cannot be kept alive."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        linking = asyncio.ensure_future(self._keep_link())
+        for place in range(self._settings.workers):
+            self._workers.keep(f"worker {place}", self._next_worker)
+        self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
+        await self._stop.wait()
+        await self._workers.stop(WORKER_LIMIT)
+        linking.cancel()
+        if self._broker is not None:
+            self._broker.close()
+        if self._workers.gave_up.done():
+            raise CannotStart(self._workers.gave_up.result())
+
+    # The broker
+
+    async def _keep_link(self) -> None:
+        """Be linked to the broker; when there is none, say so once and wait for it."""
+        waiting = False
+        while not self._stop.is_set():
+            try:
+                link = await Link.to(self._run_dir.control_socket)
+            except OSError:
+                if not waiting:
+                    _log.info("waiting for a broker in %s (start one with `roost broker`)", self._run_dir.path)
+                waiting = True
+                await asyncio.sleep(BROKER_PERIOD)
+                continue
+            waiting = False
+            serving = asyncio.ensure_future(link.serve(self._told, self._asked))
+            try:
+                self._adopt(await link.ask(JoinNode(os.getpid()), ShardMap, ANSWER_LIMIT))
+                self._broker = link
+                self._joined.set()
+                await serving
+            except (LinkClosed, TimeoutError, Refused):
+                link.close()
+            finally:
+                self._broker = None
+                self._joined.clear()
+                serving.cancel()
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case Stop():
+                self._stop.set()
+            case MapChanged(shard_map):
+                self._adopt(shard_map)
+
+    async def _asked(self, message: Message) -> Any:
+        if isinstance(message, AskStatus):
+            return await self._status()
+        raise Refused(f"a gateway does not know {type(message).__name__}")
+
+    def _adopt(self, shard_map: ShardMap) -> None:
+        for worker in self._workers.children.values():
+            worker.link.tell(MapChanged(shard_map))
+
+    # Workers
+
+    async def _next_worker(self) -> StartWorker:
+        number = await self._take_number()
+        return StartWorker(number, str(self._run_dir.path), self._app, self._addresses, self._secret)
+
+    async def _take_number(self) -> int:
+        while True:
+            await self._joined.wait()
+            try:
+                assert self._broker is not None
+                return await self._broker.ask(TakeWorkerNumber(), int, ANSWER_LIMIT)
+            except (LinkClosed, TimeoutError):
+                await asyncio.sleep(BROKER_PERIOD)
+
+    def _worker_told(self, worker: Child, message: Message) -> None:
+        if isinstance(message, Ready):
+            self._waiting.discard(int(worker.name.removeprefix("worker ")))
+            if not self._waiting:
+                _log.info("serving %s at %s", self._app, ", ".join(map(url, self._addresses)))
+
+    async def _worker_asked(self, worker: Child, message: Message) -> Any:
+        raise Refused(f"the gateway answers no {type(message).__name__} to {worker.name}")
+
+    def _worker_exited(self, worker: Child) -> None:
+        assert isinstance(worker.start, StartWorker)
+        if self._broker is not None:
+            self._broker.tell(WorkerExited(worker.start.number))
+
+    async def _status(self) -> GatewayStatus:
+        answers, silent = await self._workers.ask_all(AskStatus(), WorkerStatus, ANSWER_LIMIT)
+        return GatewayStatus(os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent))
+
+
+def run_gateway(app: str, settings: Settings) -> None:
+    """Be the gateway of the node in the settings' run directory. Raises CannotStart, RunDirectoryError."""
+    run_dir = RunDirectory.open(settings.run_dir)
+    try:
+        lock = run_dir.take("gateway")
+    except LockTaken as taken:
+        raise CannotStart(
+            f"a gateway already runs in {run_dir.path} (pid {taken.pid}): "
+            "one is enough, set ROOST_WORKERS for more worker processes"
+        ) from None
+
+    async def run(addresses: tuple[Address, ...]) -> None:
+        await Gateway(app, settings, run_dir, addresses).run()
+
+    try:
+        with Reservation(settings.host, settings.port) as reservation:
+            asyncio.run(run(reservation.addresses))
+    finally:
+        lock.release()

@@ -1,0 +1,59 @@
+"""Hands what arrived from a shard to the clients and the code that it is for. No decisions here.
+
+This is where a worker's time goes: one write a recipient. A single run of frames is written straight to the
+descriptors; a transport that is busy, closing or not a plain socket has a descriptor of -1, so that its write fails and
+takes the long way. Several runs are collected first, so that each client still gets one write.
+"""
+
+import os
+from typing import Any
+
+from roost.gateway.shard_link import Frames, Handover, Letters
+from roost.gateway.turn import Turn
+
+
+def hand_over(handovers: list[Handover], turn: Turn) -> int:
+    """Carry out all handovers of one turn. Returns the number of messages handed to subscribers."""
+    handovers = _merge(handovers)
+    if len(handovers) == 1 and isinstance(handovers[0], Frames):
+        outlets, frames = handovers[0]
+        turn.flush()  # what was collected for these clients before goes out before
+        _write(outlets, b"".join(frames))
+        return len(outlets) * len(frames)
+    delivered = 0
+    for handover in handovers:
+        match handover:
+            case Frames(outlets, frames):
+                data = b"".join(frames)
+                for outlet in outlets:
+                    outlet.send(data)
+                delivered += len(outlets) * len(frames)
+            case Letters(inboxes, topic, letter):
+                for inbox in inboxes:
+                    inbox.letter(topic, letter)
+                delivered += len(inboxes)
+    return delivered
+
+
+def _merge(handovers: list[Handover]) -> list[Handover]:
+    """Join neighbours that go to the same clients. Merging over others in between would change a publisher's order."""
+    merged: list[Handover] = []
+    for handover in handovers:
+        last = merged[-1] if merged else None
+        if isinstance(handover, Frames) and isinstance(last, Frames) and handover.outlets is last.outlets:
+            last.frames.extend(handover.frames)
+        else:
+            merged.append(handover)
+    return merged
+
+
+def _write(outlets: list[Any], data: bytes) -> None:
+    write = os.write
+    size = len(data)
+    for outlet in outlets:
+        try:
+            written = write(outlet.descriptor, data)
+            if written != size:
+                outlet.write(data[written:])
+        except OSError:
+            outlet.write(data)

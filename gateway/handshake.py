@@ -1,0 +1,143 @@
+"""The opening handshake of a WebSocket: the request's head, its verdict, the response's bytes. Pure.
+
+The request is judged by the websockets library. Refusals are answered as Phoenix 1.8 answers them: 400 with a sentence
+that names the first offending header, 403 with an empty body when the application or the version refuses.
+"""
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+import httptools
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from roost.shared.serializer import V1, V2, Serializer
+
+MAX_HEAD_BYTES: Final = 16 * 1024
+"""A longer request head is answered 431."""
+
+_ACCEPTED: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
+)
+
+
+class BadRequest(ValueError):
+    """The bytes are no HTTP request."""
+
+
+class Refused(Exception):
+    """The request is answered with a status instead of a connection."""
+
+    def __init__(self, status: HTTPStatus, body: str = "") -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+class RequestHead:
+    """A request up to its body."""
+
+    __slots__ = ("headers", "method", "path", "query", "version")
+
+    def __init__(self, data: bytes) -> None:
+        """Parse a whole head. Raises BadRequest."""
+        self.headers = Headers()
+        self.path = ""
+        self.query = ""
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError as error:
+            raise BadRequest(str(error)) from None
+        self.method: str = parser.get_method().decode("ascii")
+        self.version: str = parser.get_http_version()
+
+    def on_url(self, url: bytes) -> None:
+        """Called by the parser."""
+        path, _, query = url.decode("latin-1").partition("?")
+        self.path = path
+        self.query = query
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser."""
+        self.headers[name.decode("latin-1")] = value.decode("latin-1")
+
+
+def target_path(head: bytes) -> str | None:
+    """The path of a request line, without its query; None if there is no request line."""
+    parts = head[: head.find(b"\r\n")].split(b" ", 2)
+    return parts[1].partition(b"?")[0].decode("latin-1") if len(parts) == 3 else None
+
+
+def choose_serializer(params: dict[str, str]) -> Serializer:
+    """The serializer for the `vsn` parameter; without one it is V1, as in Phoenix. Raises Refused."""
+    version = params.get("vsn", "1.0.0")
+    for serializer, minor in ((V1, "1.0."), (V2, "2.0.")):
+        if version.startswith(minor) and version[len(minor) :].isdigit():
+            return serializer
+    raise Refused(HTTPStatus.FORBIDDEN)
+
+
+def read_params(query: str) -> dict[str, str]:
+    """The parameters of a query string. Raises Refused."""
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "the query string is not valid UTF-8") from None
+
+
+class Judge:
+    """Judges upgrade requests; one serves all of a worker's connections."""
+
+    def __init__(self) -> None:
+        self._protocol = ServerProtocol()
+
+    def accept(self, head: RequestHead) -> bytes:
+        """The response that opens the connection. Raises Refused."""
+        if head.version != "1.1":
+            raise Refused(HTTPStatus.BAD_REQUEST, f"HTTP version {head.version} unsupported")
+        request = Request(head.path, head.headers, method=head.method, protocol="HTTP/1.1")
+        try:
+            accept, _, _ = self._protocol.process_request(request)
+        except InvalidHandshake as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, _offence(head.headers) or str(error)) from None
+        return _ACCEPTED % accept.encode()
+
+
+def response(status: HTTPStatus, body: str = "") -> bytes:
+    """A whole response after which the connection is closed."""
+    content = body.encode()
+    kind = "content-type: text/plain; charset=utf-8\r\n" if content else ""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(content)}\r\n{kind}connection: close\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+def _offence(headers: Headers) -> str | None:
+    """The first header that makes the request no WebSocket upgrade, in the words of Phoenix's adapter."""
+    connection = _tokens(headers, "connection")
+    if "upgrade" not in connection:
+        return f"'connection' header must contain 'upgrade', got {_list(connection)}"
+    upgrade = _tokens(headers, "upgrade")
+    if "websocket" not in upgrade:
+        return f"'upgrade' header must contain 'websocket', got {_list(upgrade)}"
+    if "sec-websocket-key" not in headers:
+        return "'sec-websocket-key' header is absent"
+    version = headers.get_all("sec-websocket-version")
+    if version != ["13"]:
+        return f"'sec-websocket-version' header must equal '13', got {_list(version)}"
+    return None
+
+
+def _tokens(headers: Headers, name: str) -> list[str]:
+    return [token.strip().lower() for value in headers.get_all(name) for token in value.split(",") if token.strip()]
+
+
+def _list(values: list[str]) -> str:
+    return "[" + ", ".join(f'"{value}"' for value in values) + "]"

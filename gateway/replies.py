@@ -1,0 +1,53 @@
+"""What handlers answer: values, never exceptions. Pure.
+
+`Ok` and `Error` are replies with the statuses that phoenix.js knows; `Reply` has any status; `Stop` ends the channel.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+EMPTY: Final[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """It is done. From `connect` and `join`: you may. The payload may be anything JSON can express."""
+
+    payload: Any = field(default_factory=dict)
+    status: str = field(default="ok", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """It is refused, and the payload says why; a refusal is a value, exceptions are for bugs."""
+
+    payload: Any = field(default_factory=dict)
+    status: str = field(default="error", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply with a status of the application's own; phoenix.js matches it with `receive(status, ...)`."""
+
+    status: str
+    payload: Any = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the channel after this, with a reply first if one is given.
+
+    After `normal`, `shutdown` and reasons that begin with `shutdown:` the client sees `phx_close` and stays away;
+    after any other reason it sees `phx_error` and joins again.
+    """
+
+    reason: str = "normal"
+    reply: Ok | Error | Reply | None = None
+
+    @property
+    def graceful(self) -> bool:
+        """Whether the client is to see `phx_close`."""
+        return self.reason in ("normal", "shutdown") or self.reason.startswith("shutdown:")
+
+
+AnyReply = Ok | Error | Reply

@@ -1,0 +1,53 @@
+"""What the channels of one worker run on: its number, its loop's clock and timers, its uplink. No decisions here."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING
+
+from roost.gateway.eager import Runner
+from roost.gateway.turn import Turn
+from roost.shared.bus import Form
+
+if TYPE_CHECKING:
+    from roost.gateway.client import Client
+    from roost.gateway.endpoint import Endpoint
+    from roost.gateway.uplink import Uplink
+
+
+class Runtime:
+    """One worker's surroundings, as its clients and channels see them."""
+
+    def __init__(
+        self, worker: int, endpoint: "Endpoint", loop: asyncio.AbstractEventLoop, turn: Turn, uplink: "Uplink"
+    ) -> None:
+        self.worker = worker
+        self.endpoint = endpoint
+        self.turn = turn
+        self.uplink = uplink
+        self.runner = Runner(loop)
+        self.clients: dict[int, Client] = {}
+        """Connected clients by the number of their socket."""
+        self._loop = loop
+        self._numbers = count(1)
+
+    def next_number(self) -> int:
+        """A number for a socket or a mailbox; never given twice."""
+        return next(self._numbers)
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return self._loop.time()
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call once, after so many seconds."""
+        return self._loop.call_later(seconds, callback)
+
+    async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> None:
+        """Publish to the subscribers of a topic, in program order if it is a channel's code that does."""
+        channel = self.runner.owner
+        number = self.uplink.publish_now(topic, form, event, payload, sender)
+        if not number:
+            number = await self.uplink.publish(topic, form, event, payload, sender)
+        if channel is not None and form != Form.PLAIN:
+            channel.published_elsewhere(topic, number)

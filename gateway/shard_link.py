@@ -1,0 +1,199 @@
+"""The worker's side of one slot: the session with the shard that holds it, and what came from there. Pure.
+
+What must bridge the incarnations of the slot (`seen`, `through`) outlives sessions; everything else begins anew.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from roost.gateway.audience import Audience, Subscription
+from roost.shared.bus import (
+    Batch,
+    Change,
+    Disband,
+    Gather,
+    Ping,
+    ToShard,
+    encode_parcel,
+    unpack_numbers,
+)
+from roost.shared.shard_map import Slot
+
+ACK_DELAY: Final = 0.02
+"""Seconds that an acknowledgement waits for something else to travel with."""
+ACK_TURNS: Final = 32
+ACK_BYTES: Final = 64 * 1024
+"""So many turns or bytes of frames not acknowledged, and it waits no longer."""
+PING_PERIOD: Final = 1.0
+"""Seconds between two pings."""
+PONG_LIMIT: Final = 3.0
+"""Seconds without any word from a shard that was pinged, or greeted, after which a new session is begun."""
+MAX_PONG_LIMIT: Final = 30.0
+"""The limit doubles with each session that stays without an answer, up to this."""
+
+
+class Frames(NamedTuple):
+    """Write these frames, one after another, to each of these outlets."""
+
+    outlets: list[Any]
+    frames: list[bytes]
+
+
+class Letters(NamedTuple):
+    """Hand this letter to each of these inboxes."""
+
+    inboxes: list[Any]
+    topic: str
+    letter: bytes
+
+
+Handover = Frames | Letters
+
+
+class ShardLink:
+    """The link to one slot."""
+
+    def __init__(self, slot: Slot, through: int) -> None:
+        self.slot = slot
+        self.through = through
+        """This worker's publishes up to this number have been handed over by all that this slot serves."""
+        self.seen: dict[int, int] = {}
+        """For each publisher the highest number handed over from this slot, whichever incarnation sent it."""
+        self.incarnation = 0
+        self.session = 0
+        self.welcomed = False
+        self.greeted: list[Subscription] = []
+        """Subscriptions that the session's WELCOME will confirm, as far as they still wait."""
+        self.outgoing: list[ToShard | msgspec.Raw] = []
+        self.holds: deque[tuple[int, Any]] = deque()
+        """Publish numbers whose echo is waited for, in order, with whoever waits."""
+        self.duplicates = 0
+        self._sent = 0
+        self._received = 0
+        self._got = 0
+        self._audiences: dict[int, Audience] = {}
+        self._unacknowledged_turns = 0
+        self._unacknowledged_bytes = 0
+        self._ack_due: float | None = None
+        self._heard = 0.0
+        self._pinged: float | None = None
+        self._pong_limit = PONG_LIMIT
+
+    def begin(self, session: int, incarnation: int, items: Iterable[ToShard | msgspec.Raw], now: float) -> None:
+        """Begin a session, with what is to be said first (W3)."""
+        if incarnation != self.incarnation:
+            for audience in self._audiences.values():
+                audience.disband()
+            self._audiences.clear()
+            self._got = 0
+            self._pong_limit = PONG_LIMIT
+        self.incarnation = incarnation
+        self.session = session
+        self.welcomed = False
+        self.outgoing = list(items)
+        self._sent = self._received = 0
+        self._acknowledged()
+        self._heard = now
+        self._pinged = now
+
+    def hear(self, counter: int, through: int, now: float) -> bool:
+        """A parcel of this session: False if one before it is missing (W4)."""
+        if counter != self._received:
+            return False
+        self._received += 1
+        self._heard = now
+        self._pinged = None
+        self.through = max(self.through, through)
+        return True
+
+    def welcome(self) -> None:
+        """The shard has answered our HELLO."""
+        self.welcomed = True
+        self._pong_limit = PONG_LIMIT
+
+    def hand_over(self, batch: Batch, subscriptions: dict[int, Subscription], now: float) -> list[Handover]:
+        """What a turn of the shard brings, without what had come before (W7)."""
+        if batch.turn <= self._got:
+            return []
+        for change in batch.audiences:
+            self._change_audience(change, subscriptions)
+        handovers: list[Handover] = []
+        seen = self.seen
+        audiences = self._audiences
+        for entry in batch.entries:
+            if entry.number <= seen.get(entry.publisher, 0):
+                self.duplicates += 1
+                continue
+            seen[entry.publisher] = entry.number
+            for number, frame in entry.frames:
+                self._unacknowledged_bytes += len(frame)
+                handovers.append(Frames(audiences[number].outlets(entry.sender), [frame]))
+            for number, letter in entry.letters:
+                self._unacknowledged_bytes += len(letter)
+                audience = audiences[number]
+                handovers.append(Letters(audience.inboxes(entry.sender), audience.topic, letter))
+        self._got = batch.turn
+        self._unacknowledged_turns += 1
+        if self._ack_due is None:
+            self._ack_due = now + ACK_DELAY
+        return handovers
+
+    def echoed(self, worker: int) -> int:
+        """Publishes of this worker up to that number have come back from here, or never will."""
+        return max(self.seen.get(worker, 0), self.through)
+
+    def ping(self, now: float) -> bool:
+        """Once a period: ask for a sign of life. False if the shard gave none for too long."""
+        if self._pinged is not None:
+            if now - self._pinged < self._pong_limit:
+                return True
+            self._pong_limit = min(2 * self._pong_limit, MAX_PONG_LIMIT)
+            return False
+        if now - self._heard >= PING_PERIOD:
+            self._pinged = now
+            self.outgoing.append(Ping())
+        return True
+
+    def parcel(self, now: float) -> bytes | None:
+        """What is to be sent now, acknowledgements included; None if nothing is."""
+        if not self.outgoing and not self._must_acknowledge(now):
+            return None
+        parcel = encode_parcel(self.session, self._sent, self._got, self.outgoing)
+        self._sent += 1
+        self.outgoing = []
+        self._acknowledged()
+        return parcel
+
+    def deadline(self) -> float | None:
+        """When an acknowledgement must leave even if nothing else does."""
+        return self._ack_due
+
+    def disband(self) -> None:
+        """The slot is no more."""
+        for audience in self._audiences.values():
+            audience.disband()
+
+    def _change_audience(self, change: Gather | Change | Disband, subscriptions: dict[int, Subscription]) -> None:
+        match change:
+            case Gather(number, topic, lane, members):
+                audience = self._audiences[number] = Audience(topic, lane)
+                audience.join(unpack_numbers(members), subscriptions)
+            case Change(number, joined, left):
+                audience = self._audiences[number]
+                audience.leave(unpack_numbers(left))
+                audience.join(unpack_numbers(joined), subscriptions)
+            case Disband(number):
+                self._audiences.pop(number).disband()
+
+    def _must_acknowledge(self, now: float) -> bool:
+        return self._ack_due is not None and (
+            now >= self._ack_due or self._unacknowledged_turns >= ACK_TURNS or self._unacknowledged_bytes >= ACK_BYTES
+        )
+
+    def _acknowledged(self) -> None:
+        self._unacknowledged_turns = 0
+        self._unacknowledged_bytes = 0
+        self._ack_due = None

@@ -1,0 +1,88 @@
+"""What a worker serves: the mounted sockets by path, and uvicorn for everything else."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import PlainTextResponse, Response
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from roost.gateway.entrance import Entrance
+from roost.gateway.handshake import Judge
+from roost.gateway.idle_wheel import IdleWheel
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from roost.gateway.endpoint import Endpoint, Mount
+    from roost.gateway.runtime import Runtime
+    from roost.gateway.websocket import WebSocketTransport
+
+HEAD_TIMEOUT: Final = 10.0
+"""Seconds that a client has for its first request's head."""
+
+
+class Site:
+    """The paths of one worker."""
+
+    def __init__(self, endpoint: "Endpoint", runtime: "Runtime") -> None:
+        self.runtime = runtime
+        self.judge = Judge()
+        self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
+        self._app = endpoint.app
+        self._mounts = {mount.path + mount.websocket.path: mount for mount in endpoint.mounts}
+        self._wheels: dict[float | None, IdleWheel[WebSocketTransport]] = {}
+        self._uvicorn: tuple[Config, ServerState, dict[str, Any]] | None = None
+        self._turn(self.entrances)
+
+    # For connections
+
+    def find(self, path: str | None) -> "Mount | None":
+        """The mount that a request's path names; with a slash behind it, too."""
+        return self._mounts.get(path.removesuffix("/")) if path else None
+
+    def wheel(self, mount: "Mount") -> "IdleWheel[WebSocketTransport]":
+        """What watches the connections of a mount."""
+        limit = mount.websocket.timeout
+        wheel = self._wheels.get(limit)
+        if wheel is None:
+            wheel = self._wheels[limit] = IdleWheel(limit, self.runtime.now())
+            self._turn(wheel)
+        return wheel
+
+    def uvicorn_protocol(self, *, upgrading: bool) -> "asyncio.Protocol":
+        """Uvicorn's own protocol, for a connection that is not ours."""
+        assert self._uvicorn is not None
+        kind = WebSocketsSansIOProtocol if upgrading else HttpToolsProtocol
+        return kind(*self._uvicorn)
+
+    # For uvicorn
+
+    def entrance(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any = None
+    ) -> Entrance:
+        """The protocol of a new connection, as uvicorn asks for it."""
+        self._uvicorn = (config, server_state, app_state)
+        return Entrance(self, upgrading=False)
+
+    def upgrade(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> Entrance:  # noqa: ARG002
+        """The protocol of a connection that asks for a WebSocket after other requests."""
+        return Entrance(self, upgrading=True)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The ASGI app: the application's own, but for requests to a socket's path that are no upgrade."""
+        if scope["type"] == "http" and self.find(scope["path"]):
+            await Response(status_code=400)(scope, receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    def _turn(self, wheel: "IdleWheel[Any]") -> None:
+        for connection in wheel.turn(self.runtime.now()):
+            connection.silent()
+        if wheel.period is not None:
+            self.runtime.call_later(wheel.period, lambda: self._turn(wheel))

@@ -1,0 +1,61 @@
+"""What an application derives from to accept connections and to route topics to channels."""
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.protocol import MAX_CHANNELS
+from roost.gateway.replies import Error, Ok
+from roost.gateway.routes import Route, find_route
+
+if TYPE_CHECKING:
+    from roost.gateway.channel import Channel
+
+
+class Socket:
+    """One connection. Attributes set in `connect` are shared, read-only, by all of its channels."""
+
+    routes: "ClassVar[list[Route[type[Channel[Any]]]]]" = []
+    max_channels: ClassVar[int] = MAX_CHANNELS
+    """Channels that one connection may join."""
+
+    number: int
+    """Names the connection within its worker, and is never used again; for sockets without an id too."""
+    id: str | None = None
+    """Set in `connect`, names all sockets of, say, one user: a broadcast of `disconnect` on this topic closes them."""
+    _connected = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.routes = list(cls.routes)
+        if not inspect.iscoroutinefunction(cls.connect):
+            raise TypeError(f"{cls.__name__}.connect must be async: write `async def connect(self, params, info)`")
+
+    @classmethod
+    def route(cls, pattern: str, channel: "type[Channel[Any]]") -> "Route[type[Channel[Any]]]":
+        """Serve topics with a channel class: an exact topic, or a prefix and `*`. The first that matches serves."""
+        route = Route(pattern, channel)
+        cls.routes.append(route)
+        return route
+
+    @classmethod
+    def find(cls, topic: str) -> "tuple[Route[type[Channel[Any]]], str] | None":
+        """The route of a topic and what its `*` matched."""
+        return find_route(cls.routes, topic)
+
+    async def connect(self, params: dict[str, Any], info: ConnectInfo) -> Ok | Error:
+        """Whether the client may connect: `Ok()` or `Error()`, which answers 403. By default everybody may."""
+        del params, info
+        return Ok()
+
+    def freeze(self) -> None:
+        """The client is connected: from now on the socket is read-only."""
+        object.__setattr__(self, "_connected", True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._connected:
+            raise AttributeError(
+                f"{name} cannot be set: all channels share the socket, so it is read-only after connect; "
+                "keep what changes in a channel's attributes"
+            )
+        object.__setattr__(self, name, value)

@@ -1,0 +1,198 @@
+"""A worker's sockets to the shards: bytes in and out for `Delivery`. No decisions here."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import zmq
+
+from roost.gateway.delivery import Arrival, Delivery, Open
+from roost.gateway.handover import hand_over
+from roost.gateway.turn import Turn
+from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
+from roost.shared.pump import Dealer
+from roost.shared.run_directory import RunDirectory
+from roost.shared.shard_map import ShardMap, Slot
+
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
+
+TICK: Final = 0.5
+"""Seconds between two looks at the map's file and at the shards' signs of life."""
+
+_log = logging.getLogger("roost.uplink")
+
+
+class Waiting(NamedTuple):
+    """A publish for which there is no credit yet."""
+
+    topic: str
+    form: Form
+    event: str
+    payload: bytes
+    sender: int
+
+
+class Uplink:
+    """The bus as channels and mailboxes see it: subscribe, publish, and the echo of what was published."""
+
+    def __init__(self, run_dir: RunDirectory, worker: int, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
+        self._run_dir = run_dir
+        self._turn = turn
+        self._loop = loop
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealers: dict[Slot, Dealer] = {}
+        self._delivery = Delivery(worker, run_dir.read_map(), loop.time())
+        self._waiting: deque[tuple[Waiting, asyncio.Future[int]]] = deque()
+        self._ack_timer: asyncio.TimerHandle | None = None
+        self._linked = asyncio.Event()
+        self.delivered = 0
+        """Messages handed to subscribers so far."""
+        turn.at_end = self._flush
+        turn.wake()
+        self._tick = loop.call_later(TICK, self._on_tick)
+
+    async def linked(self) -> None:
+        """Wait until every shard has answered."""
+        await self._linked.wait()
+
+    def drained(self) -> bool:
+        """Whether all that was published has reached its receivers."""
+        return self._delivery.drained()
+
+    @property
+    def published(self) -> int:
+        """The number of the last publish."""
+        return self._delivery.published
+
+    # For channels and mailboxes
+
+    def subscribe(
+        self, client_hash: int, topic: str, lane: Lane, intercepts: tuple[str, ...], outlet: Any, inbox: Any
+    ) -> "Subscription":
+        """Subscribe; `inbox.confirmed(subscription)` is called when it stands."""
+        self._turn.wake()
+        return self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
+
+    def unsubscribe(self, subscription: "Subscription") -> None:
+        """Nothing comes from now on."""
+        self._turn.wake()
+        self._delivery.unsubscribe(subscription)
+
+    def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+        """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
+        if self._waiting or not self._delivery.may_publish():
+            return 0
+        self._turn.wake()
+        return self._delivery.publish(topic, form, event, payload, sender)
+
+    async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+        """Publish when there is credit, after those who wait already. Returns the publish's number."""
+        number: asyncio.Future[int] = self._loop.create_future()
+        self._waiting.append((Waiting(topic, form, event, payload, sender), number))
+        return await number
+
+    def echoed(self, client_hash: int, number: int) -> bool:
+        """Whether a client has had this worker's publish of that number."""
+        return self._delivery.echoed(client_hash, number)
+
+    def hold(self, client_hash: int, number: int, holder: Any) -> None:
+        """Have `holder.released()` called when `echoed` has become true."""
+        self._delivery.hold(client_hash, number, holder)
+
+    # The shard map
+
+    def adopt(self, shard_map: ShardMap) -> None:
+        """The map was pushed, or read from its file."""
+        self._carry_out([self._delivery.adopt(shard_map, self._loop.time())])
+
+    def close(self) -> None:
+        """Close all sockets."""
+        self._tick.cancel()
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
+        for slot in list(self._dealers):
+            self._disconnect(slot)
+        self._context.destroy(linger=0)
+
+    # Sockets
+
+    def _readable(self, slot: Slot) -> None:
+        dealer = self._dealers.get(slot)
+        if dealer is None:
+            return
+        arrivals = []
+        now = self._loop.time()
+        for data in dealer.drain():
+            try:
+                parcel = decode_worker_parcel(data)
+            except BadParcel as error:
+                _log.error("shard %s sent what is no parcel: %s", slot, error)
+                continue
+            arrivals.append(self._delivery.receive(slot, parcel, now))
+        if arrivals:
+            self._carry_out(arrivals)
+
+    def _carry_out(self, arrivals: list[Arrival]) -> None:
+        for arrival in arrivals:
+            for subscription in arrival.confirmed:
+                subscription.inbox.confirmed(subscription)
+        handovers = [handover for arrival in arrivals for handover in arrival.handovers]
+        if handovers:
+            self.delivered += hand_over(handovers, self._turn)
+        for arrival in arrivals:
+            for holder in arrival.released:
+                holder.released()
+        self._give_credit()
+        if not self._linked.is_set() and self._delivery.linked():
+            self._linked.set()
+        self._turn.wake()
+
+    def _give_credit(self) -> None:
+        while self._waiting and self._delivery.may_publish():
+            publish, number = self._waiting.popleft()
+            if not number.done():
+                number.set_result(self._delivery.publish(*publish))
+
+    def _flush(self) -> None:
+        now = self._loop.time()
+        self._change_sockets()
+        for slot, parcel in self._delivery.flush(now):
+            dealer = self._dealers[slot]
+            dealer.send(parcel)
+            if dealer.readable():
+                self._loop.call_soon(self._readable, slot)
+        deadline = self._delivery.deadline()
+        if deadline is not None and self._ack_timer is None:
+            self._ack_timer = self._loop.call_at(deadline, self._on_ack_due)
+
+    def _on_ack_due(self) -> None:
+        self._ack_timer = None
+        self._flush()
+
+    def _on_tick(self) -> None:
+        self._tick = self._loop.call_later(TICK, self._on_tick)
+        if self._run_dir.map_changed():
+            self.adopt(self._run_dir.read_map())
+        self._delivery.tick(self._loop.time())
+        self._turn.wake()
+
+    def _change_sockets(self) -> None:
+        changes, self._delivery.sockets = self._delivery.sockets, []
+        for change in changes:
+            self._disconnect(change.slot)
+            if isinstance(change, Open):
+                self._connect(change)
+
+    def _connect(self, change: Open) -> None:
+        path = self._run_dir.bus_socket(change.slot, change.incarnation)
+        dealer = Dealer(self._context, path, self._delivery.worker, change.session)
+        self._dealers[change.slot] = dealer
+        self._loop.add_reader(dealer.descriptor, self._readable, change.slot)
+
+    def _disconnect(self, slot: Slot) -> None:
+        dealer = self._dealers.pop(slot, None)
+        if dealer is not None:
+            self._loop.remove_reader(dealer.descriptor)
+            dealer.close()

@@ -1,0 +1,134 @@
+"""The process of one worker: a loop, the uplink to the shards, uvicorn, and the link to its supervisor."""
+
+import asyncio
+import gc
+import os
+import socket
+import sys
+from typing import Any, Final
+
+import uvloop
+from uvicorn import Config
+
+from roost.gateway.addresses import listener
+from roost.gateway.application import load_endpoint
+from roost.gateway.runtime import Runtime
+from roost.gateway.server import HostedServer
+from roost.gateway.site import Site
+from roost.gateway.turn import Turn
+from roost.gateway.uplink import Uplink
+from roost.shared.child import become_child, first_message
+from roost.shared.control import (
+    AskStatus,
+    Envelopes,
+    Failed,
+    MapChanged,
+    Message,
+    Ready,
+    StartWorker,
+    Stop,
+    Tell,
+    WorkerStatus,
+    encode_envelope,
+)
+from roost.shared.failures import CannotStart
+from roost.shared.frames import CloseCode
+from roost.shared.link import Link, Refused
+from roost.shared.logs import log_to_stderr
+from roost.shared.run_directory import RunDirectory, worker_name
+
+BACKLOG: Final = 4096
+"""Connections that the kernel queues for a worker before it accepts them."""
+CLOSE_LIMIT: Final = 1.0
+"""Seconds that clients have to answer the close frame when the worker stops."""
+
+
+class Worker:
+    """One worker of the gateway."""
+
+    def __init__(self, start: StartWorker, run_dir: RunDirectory, link: Link, loop: asyncio.AbstractEventLoop) -> None:
+        self._start = start
+        self._link = link
+        endpoint = load_endpoint(start.app)
+        # Rule W1: the lock is the last preparation, and comes before the map is read.
+        self._life = run_dir.live(worker_name(start.number))
+        turn = Turn(loop)
+        self._uplink = Uplink(run_dir, start.number, turn, loop)
+        self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
+        endpoint.serve(self._runtime)
+        site = Site(endpoint, self._runtime)
+        config = Config(
+            app=site,
+            http=site.entrance,  # type: ignore[arg-type]
+            ws=site.upgrade,  # type: ignore[arg-type]
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = HostedServer(config, lambda: link.tell(Ready()))
+
+    async def run(self) -> None:
+        """Serve until the supervisor says stop, or is gone."""
+        serving_link = asyncio.ensure_future(self._link.serve(self._told, self._asked))
+        serving_link.add_done_callback(lambda _: os._exit(1))
+        await self._uplink.linked()
+        gc.collect()
+        gc.freeze()
+        await self._server.serve([listener(address) for address in self._start.addresses])
+        self._uplink.close()
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case Stop():
+                self._stopping = asyncio.ensure_future(self._stop())
+            case MapChanged(shard_map):
+                self._uplink.adopt(shard_map)
+
+    async def _asked(self, message: Message) -> Any:
+        if not isinstance(message, AskStatus):
+            raise Refused(f"a worker does not know {type(message).__name__}")
+        clients = self._runtime.clients
+        return WorkerStatus(
+            number=self._start.number,
+            pid=os.getpid(),
+            connections=len(clients),
+            channels=sum(len(client.topics) for client in clients.values()),
+            published=self._uplink.published,
+            delivered=self._uplink.delivered,
+        )
+
+    async def _stop(self) -> None:
+        """Send the clients away, let what they caused reach the others, then go."""
+        self._server.stop_accepting()
+        for client in list(self._runtime.clients.values()):
+            client.transport.close(CloseCode.SERVICE_RESTART)
+        deadline = self._runtime.now() + CLOSE_LIMIT
+        while (self._runtime.clients or not self._uplink.drained()) and self._runtime.now() < deadline:
+            await asyncio.sleep(0.01)
+        self._server.stop()
+
+
+async def _serve(link: socket.socket, start: StartWorker) -> None:
+    run_dir = RunDirectory.open(start.run_dir)
+    await Worker(start, run_dir, await Link.over(link), asyncio.get_running_loop()).run()
+
+
+def main() -> None:
+    """Become a worker: the first message on the link says which."""
+    link = become_child(sys.argv)
+    log_to_stderr(sys.argv[1])
+    start = first_message(link, Envelopes())
+    if not isinstance(start, StartWorker):
+        raise SystemExit(f"a worker begins with StartWorker, not {start!r}")
+    try:
+        uvloop.run(_serve(link, start))
+    except CannotStart as reason:
+        link.sendall(encode_envelope(Tell(Failed(str(reason)))))
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

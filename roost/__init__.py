@@ -1,0 +1,65 @@
+"""Phoenix Channels for Python. What applications import is here; each name is loaded when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from roost.shared.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from roost.gateway.channel import Channel
+    from roost.gateway.channel_extras import Timer
+    from roost.gateway.connect_info import ConnectInfo
+    from roost.gateway.endpoint import Endpoint, WebSocket
+    from roost.gateway.events import event
+    from roost.gateway.letters import Broadcast
+    from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
+    from roost.gateway.replies import Error, Ok, Reply, Stop
+    from roost.gateway.socket import Socket
+    from roost.shared.serializer import Raw
+
+_HOMES = {
+    "Broadcast": "gateway.letters",
+    "Channel": "gateway.channel",
+    "ConnectInfo": "gateway.connect_info",
+    "Endpoint": "gateway.endpoint",
+    "Error": "gateway.replies",
+    "Mailbox": "gateway.pubsub",
+    "MailboxFull": "gateway.pubsub",
+    "Ok": "gateway.replies",
+    "PubSub": "gateway.pubsub",
+    "Raw": "shared.serializer",
+    "Reply": "gateway.replies",
+    "Socket": "gateway.socket",
+    "Stop": "gateway.replies",
+    "Timer": "gateway.channel_extras",
+    "WebSocket": "gateway.endpoint",
+    "event": "gateway.events",
+}
+
+__all__ = [
+    "Broadcast",
+    "Channel",
+    "ConnectInfo",
+    "Endpoint",
+    "Error",
+    "Mailbox",
+    "MailboxFull",
+    "Ok",
+    "PubSub",
+    "Raw",
+    "Reply",
+    "Socket",
+    "Stop",
+    "Timer",
+    "WebSocket",
+    "__version__",
+    "event",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'roost' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"roost.{home}"), name)
+    return value

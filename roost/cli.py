@@ -1,0 +1,146 @@
+"""The `roost` command line."""
+
+import os
+import sys
+import tempfile
+from dataclasses import fields
+from typing import Annotated, Any, Final
+
+import typer
+
+from roost.shared.config import BadSetting, Machine, Setting, Settings, read_settings
+from roost.shared.failures import CannotStart
+
+cli: Final = typer.Typer(
+    name="roost",
+    help="Phoenix Channels for Python: run a node, look into it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _setting(name: str) -> Any:
+    """The option for a setting; its environment variable has the same name."""
+    setting = _SETTINGS[name]
+    meaning = f"{setting.meaning[0].upper()}{setting.meaning[1:]}. [{setting.variable}]"
+    return typer.Option(None, f"--{name.replace('_', '-')}", help=meaning, show_default=False)
+
+
+def _settings(**options: str | None) -> Settings:
+    """Settings from options, then the environment, then defaults. Raises BadSetting."""
+    given = {_SETTINGS[name].variable: text for name, text in options.items() if text is not None}
+    machine = Machine(
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        user=os.getuid(),
+        temporary_directory=tempfile.gettempdir(),
+        runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
+    )
+    return read_settings(machine, given, os.environ)
+
+
+@cli.command()
+def broker(run_dir: str | None = _setting("run_dir"), shards: str | None = _setting("shards")) -> None:
+    """Run the broker of a node: the supervisor of its PubSub shards."""
+    from roost.broker.broker_process import run_broker
+    from roost.shared.logs import log_to_stderr
+
+    settings = _settings(run_dir=run_dir, shards=shards)
+    log_to_stderr("broker")
+    run_broker(settings)
+
+
+@cli.command()
+def gateway(
+    app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
+    port: str | None = _setting("port"),
+    host: str | None = _setting("host"),
+    workers: str | None = _setting("workers"),
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Run the gateway of a node: the supervisor of the workers that serve an application."""
+    from roost.gateway.gateway_process import run_gateway
+    from roost.shared.logs import log_to_stderr
+
+    settings = _settings(port=port, host=host, workers=workers, run_dir=run_dir)
+    log_to_stderr("gateway")
+    run_gateway(app, settings)
+
+
+@cli.command()
+def stop(run_dir: str | None = _setting("run_dir")) -> None:
+    """Stop a running node, the workers first; returns when it has stopped."""
+    from roost.node import stop_node
+
+    stop_node(_settings(run_dir=run_dir).run_dir)
+
+
+@cli.command()
+def status(run_dir: str | None = _setting("run_dir"), json: Json = False) -> None:
+    """Show a running node: shards, workers, connections."""
+    from roost.node import ask_node
+    from roost.shared.control import AskStatus, NodeStatus
+    from roost.show import print_json, print_status
+
+    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskStatus(), NodeStatus)
+    print_json(answer) if json else print_status(answer)
+
+
+@cli.command()
+def topics(
+    prefix: Annotated[str, typer.Argument(help="Only topics that begin so.")] = "",
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """List the topics that have subscribers."""
+    from roost.node import ask_node
+    from roost.shared.control import AskTopics, Topics
+    from roost.show import print_json, print_topics
+
+    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskTopics(prefix), Topics)
+    print_json(answer) if json else print_topics(answer)
+
+
+@cli.command()
+def subscribers(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """List the subscribers of a topic, by shard and worker."""
+    from roost.node import ask_node
+    from roost.shared.control import AskSubscribers, Subscribers
+    from roost.show import print_json, print_subscribers
+
+    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskSubscribers(topic), Subscribers)
+    print_json(answer) if json else print_subscribers(answer)
+
+
+@cli.command()
+def connect(
+    url: Annotated[str, typer.Argument(help="Such as ws://localhost:4000/socket/websocket.", metavar="URL")],
+    frames: Annotated[list[str] | None, typer.Argument(help="Text frames to send first.", metavar="FRAME...")] = None,
+    join: Annotated[str | None, typer.Option(help="Join this topic, keep the heartbeat, print payloads.")] = None,
+) -> None:
+    """Talk to a server over WebSocket: frames from arguments and from standard input, one a line, go out.
+
+    What is received is printed, one frame a line.
+    """
+    from roost.connect import talk
+
+    raise SystemExit(talk(url, frames or [], join))
+
+
+def main() -> None:
+    """The console script. What cannot be done is said in one sentence."""
+    try:
+        cli()
+    except BadSetting as error:
+        print(error, file=sys.stderr)  # noqa: T201 - this is the command line
+        raise SystemExit(2) from None
+    except CannotStart as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None

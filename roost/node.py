@@ -1,0 +1,70 @@
+"""A running node as the command line sees it: its control socket."""
+
+import asyncio
+from typing import Final, NoReturn, TypeVar
+
+from roost.shared.control import Message, Stop
+from roost.shared.failures import CannotStart
+from roost.shared.link import Link, LinkClosed, Refused
+from roost.shared.run_directory import RunDirectory
+
+ANSWER_LIMIT: Final = 5.0
+"""Seconds in which the broker answers, with those named that did not answer it."""
+STOP_LIMIT: Final = 10.0
+"""Seconds in which a node stops."""
+
+T = TypeVar("T")
+
+
+def ask_node(run_dir: str, question: Message, answer: type[T]) -> T:
+    """Ask the broker. Raises CannotStart if there is none, or if it does not answer."""
+    return asyncio.run(_ask(run_dir, question, answer))
+
+
+def stop_node(run_dir: str) -> None:
+    """Tell the broker to stop and wait until it has. Raises CannotStart if there is none, or if it does not stop."""
+    asyncio.run(_stop(run_dir))
+
+
+async def _ask(run_dir: str, question: Message, answer: type[T]) -> T:
+    link = await _link(run_dir)
+    serving = asyncio.ensure_future(link.serve(_ignore, _refuse))
+    try:
+        return await link.ask(question, answer, ANSWER_LIMIT)
+    except Refused as refused:
+        raise CannotStart(str(refused)) from None
+    except LinkClosed:
+        raise CannotStart(f"the node in {run_dir} stopped before it answered") from None
+    except TimeoutError:
+        raise CannotStart(f"the broker in {run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
+    finally:
+        link.close()
+        await serving
+
+
+async def _stop(run_dir: str) -> None:
+    link = await _link(run_dir)
+    link.tell(Stop())
+    try:
+        async with asyncio.timeout(STOP_LIMIT):
+            await link.serve(_ignore, _refuse)
+    except TimeoutError:
+        raise CannotStart(f"the node in {run_dir} did not stop within {STOP_LIMIT:g} s") from None
+
+
+async def _link(run_dir: str) -> Link:
+    path = RunDirectory.open(run_dir).control_socket
+    try:
+        return await Link.to(path)
+    except OSError:
+        raise CannotStart(
+            f"no node runs in {run_dir} (start one with `honcho start`, or name it by --run-dir)"
+        ) from None
+
+
+def _ignore(_: Message) -> None:
+    """A broker tells only gateways."""
+
+
+async def _refuse(_: Message) -> NoReturn:
+    raise Refused("a command answers no questions")

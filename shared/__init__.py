@@ -1,0 +1,1 @@
+"""What the broker and the gateway both need; imports neither. Pure."""

@@ -1,0 +1,121 @@
+"""The settings of a node: names, meanings, defaults, and the sentences that refuse a bad value. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+MAX_SHARDS: Final = 64
+MAX_WORKERS: Final = 64
+MIN_SECRET_BYTES: Final = 64
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; the text is one sentence that names it."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the defaults depend on."""
+
+    cores: int
+    user: int
+    temporary_directory: str
+    runtime_directory: str | None
+    """`$XDG_RUNTIME_DIR`, if there is one."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: how it is named in the environment, what it means, how its text is read."""
+
+    variable: str
+    meaning: str
+    read: Callable[[str], Any]
+    """Text to value. Raises ValueError, saying what would have been right."""
+    default: Callable[[Machine], Any]
+
+
+def _setting(variable: str, meaning: str, read: Callable[[str], Any], default: Callable[[Machine], Any]) -> Any:
+    return field(metadata={"setting": Setting(variable, meaning, read, default)})
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _text(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("not empty")
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"at least {MIN_SECRET_BYTES} bytes long")
+    return text
+
+
+def _default_run_dir(machine: Machine) -> str:
+    if machine.runtime_directory:
+        return f"{machine.runtime_directory}/roost"
+    return f"{machine.temporary_directory}/roost-{machine.user}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a node, read once by the command line and handed down."""
+
+    port: int = _setting(
+        "ROOST_PORT",
+        "TCP port on which clients connect; 0 takes a free one",
+        _whole(0, 65535),
+        lambda _: 4000,
+    )
+    host: str = _setting(
+        "ROOST_HOST",
+        "name or address to listen on; localhost means 127.0.0.1 and ::1",
+        _text,
+        lambda _: "localhost",
+    )
+    shards: int = _setting(
+        "ROOST_SHARDS",
+        "PubSub shard processes",
+        _whole(1, MAX_SHARDS),
+        lambda machine: max(1, machine.cores // 4),
+    )
+    workers: int = _setting(
+        "ROOST_WORKERS",
+        "gateway worker processes",
+        _whole(1, MAX_WORKERS),
+        lambda machine: max(1, machine.cores - 1),
+    )
+    run_dir: str = _setting("ROOST_RUN_DIR", "directory of a running node's sockets and locks", _text, _default_run_dir)
+    secret_key_base: str | None = _setting(
+        "ROOST_SECRET_KEY_BASE",
+        "secret from which keys are derived; unset, one is kept in the run directory",
+        _secret,
+        lambda _: None,
+    )
+
+
+def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
+    """Settings from sources keyed by variable, the first that has a variable wins. Raises BadSetting."""
+    values = {}
+    for place in fields(Settings):
+        setting: Setting = place.metadata["setting"]
+        text = next((source[setting.variable] for source in sources if setting.variable in source), None)
+        values[place.name] = setting.default(machine) if text is None else _read(setting, text)
+    return Settings(**values)
+
+
+def _read(setting: Setting, text: str) -> Any:
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        shown = "what was given" if setting.read is _secret else f"{text!r}"
+        raise BadSetting(f"{setting.variable} must be {error}, not {shown}") from None

@@ -1,0 +1,282 @@
+"""The messages between a node's processes and the command line: asked, answered, told. Pure.
+
+They travel over Unix stream sockets, each as four bytes of length (big-endian) and a MessagePack map.
+`docs/wire.md` lists them.
+"""
+
+import struct
+from typing import Any, Final
+
+import msgspec
+
+from roost.shared.bus import Lane
+from roost.shared.shard_map import ShardMap, Slot
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+"""A longer message ends the link: whoever sent it is none of ours."""
+_LENGTH: Final = struct.Struct(">I")
+
+
+class BadEnvelope(ValueError):
+    """The bytes are no control message; the link they came from is to be closed."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag=True):
+    """One control message; its type's name is its tag."""
+
+
+# To a child, once, as its first message
+
+
+class StartShard(_Message, frozen=True):
+    """Be incarnation `incarnation` of a slot."""
+
+    slot: Slot
+    incarnation: int
+    run_dir: str
+
+
+class StartWorker(_Message, frozen=True):
+    """Be worker `number` of the gateway and serve an application."""
+
+    number: int
+    run_dir: str
+    app: str
+    """`module:attribute`, as given on the command line."""
+    addresses: tuple[tuple[str, int], ...]
+    """Host address and port of each listener."""
+    secret_key_base: str
+
+
+# Told
+
+
+class Ready(_Message, frozen=True):
+    """From a child: I do my work."""
+
+
+class Failed(_Message, frozen=True):
+    """From a child: I cannot start, and starting me again will not help."""
+
+    reason: str
+
+
+class Stop(_Message, frozen=True):
+    """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node."""
+
+
+class MapChanged(_Message, frozen=True):
+    """To gateways and their workers: the shard map as it now stands in its file."""
+
+    map: ShardMap
+
+
+class WorkerExited(_Message, frozen=True):
+    """From a gateway, and on to the shards: look whether this worker is dead."""
+
+    worker: int
+
+
+# Asked
+
+
+class JoinNode(_Message, frozen=True):
+    """From a gateway, first: I belong to this node. Answered by the map."""
+
+    pid: int
+
+
+class TakeWorkerNumber(_Message, frozen=True):
+    """From a gateway. Answered by a worker number that was never given before."""
+
+
+class AskStatus(_Message, frozen=True):
+    """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
+
+
+class AskTopics(_Message, frozen=True):
+    """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
+
+    prefix: str = ""
+
+
+class AskSubscribers(_Message, frozen=True):
+    """Answered by a list of `SubscriberRow`: the subscribers of one topic."""
+
+    topic: str
+
+
+Message = (
+    StartShard
+    | StartWorker
+    | Ready
+    | Failed
+    | Stop
+    | MapChanged
+    | WorkerExited
+    | JoinNode
+    | TakeWorkerNumber
+    | AskStatus
+    | AskTopics
+    | AskSubscribers
+)
+
+
+# Answers
+
+
+class ShardStatus(msgspec.Struct, frozen=True):
+    """One shard process."""
+
+    slot: Slot
+    incarnation: int
+    pid: int
+    open: bool
+    """Whether it takes publishes; a restarted shard waits for all workers first."""
+    topics: int
+    subscribers: int
+    published: int
+    """Publishes handled since this incarnation started."""
+    fanout: int
+    """Deliveries that these publishes meant, counted by subscriber."""
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """One gateway worker."""
+
+    number: int
+    pid: int
+    connections: int
+    channels: int
+    published: int
+    delivered: int
+    """Messages handed to subscribers since the worker started."""
+
+
+class GatewayStatus(msgspec.Struct, frozen=True):
+    """A gateway and those of its workers that answered."""
+
+    pid: int
+    app: str
+    addresses: tuple[tuple[str, int], ...]
+    workers: tuple[WorkerStatus, ...]
+    silent: tuple[str, ...] = ()
+    """Who did not answer in time."""
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """The whole node."""
+
+    version: str
+    pid: int
+    uptime: float
+    """Seconds since the broker started."""
+    map: ShardMap
+    shards: tuple[ShardStatus, ...]
+    gateway: GatewayStatus | None
+    silent: tuple[str, ...] = ()
+
+
+class TopicCount(msgspec.Struct, frozen=True):
+    """A topic and how many subscribe to it."""
+
+    topic: str
+    subscribers: int
+
+
+class SubscriberRow(msgspec.Struct, frozen=True):
+    """One subscriber of a topic."""
+
+    slot: Slot
+    worker: int
+    subscriber: int
+    lane: Lane
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """All topics of the node, with whoever did not answer."""
+
+    topics: tuple[TopicCount, ...]
+    silent: tuple[str, ...] = ()
+
+
+class Subscribers(msgspec.Struct, frozen=True):
+    """All subscribers of a topic, with whoever did not answer."""
+
+    subscribers: tuple[SubscriberRow, ...]
+    silent: tuple[str, ...] = ()
+
+
+# Envelopes
+
+
+class Tell(msgspec.Struct, frozen=True, tag="tell"):
+    """A message that wants no answer."""
+
+    message: Message
+
+
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """A message that wants an answer under its number."""
+
+    number: int
+    message: Message
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """The answer to the question of that number."""
+
+    number: int
+    value: Any
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+    """Why the question of that number is not answered, in a sentence."""
+
+    number: int
+    reason: str
+
+
+Envelope = Tell | Ask | Answer | Refusal
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """An envelope with its length in front."""
+    body = _encoder.encode(envelope)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Envelopes:
+    """Cuts a byte stream into envelopes."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Envelope]:
+        """The envelopes that are whole with these bytes. Raises BadEnvelope."""
+        buffer = self._buffer
+        buffer += data
+        envelopes = []
+        while len(buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer)
+            if length > MAX_MESSAGE_BYTES:
+                raise BadEnvelope(f"a message of {length} bytes; {MAX_MESSAGE_BYTES} are allowed")
+            end = _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            envelopes.append(_decode(bytes(buffer[_LENGTH.size : end])))
+            del buffer[:end]
+        return envelopes
+
+
+def _decode(body: bytes) -> Envelope:
+    try:
+        envelope: Envelope = _decoder.decode(body)
+        return envelope
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEnvelope(str(error)) from None

@@ -1,0 +1,60 @@
+"""WebSocket frames as a server sends them: whole, unmasked (RFC 6455, section 5.2). Pure."""
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+_TEXT: Final = 0x81
+_BINARY: Final = 0x82
+_CLOSE: Final = 0x88
+_PONG: Final = 0x8A
+_SHORT: Final = 125
+_MEDIUM: Final = 0xFFFF
+_MAX_REASON_BYTES: Final = 123
+"""A control frame holds 125 bytes, two of which are the close code."""
+
+
+class CloseCode(IntEnum):
+    """The close codes that Roost sends (RFC 6455, section 7.4.1). phoenix.js comes back after all but NORMAL."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    INVALID_DATA = 1007
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A text message in one frame; the payload must be UTF-8."""
+    return _head(_TEXT, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """A binary message in one frame."""
+    return _head(_BINARY, len(payload)) + payload
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a ping, with the ping's payload of at most 125 bytes."""
+    return _head(_PONG, len(payload)) + payload
+
+
+def close_frame(code: CloseCode, reason: str = "") -> bytes:
+    """The frame that begins the closing handshake."""
+    payload = struct.pack(">H", code) + reason.encode()[:_MAX_REASON_BYTES]
+    return _head(_CLOSE, len(payload)) + payload
+
+
+def frame_payload(frame: bytes) -> bytes:
+    """What a frame made here carries, for transports that are no WebSocket."""
+    return frame[2 if frame[1] <= _SHORT else 4 if frame[1] == _SHORT + 1 else 10 :]
+
+
+def _head(first_byte: int, length: int) -> bytes:
+    if length <= _SHORT:
+        return bytes((first_byte, length))
+    if length <= _MEDIUM:
+        return struct.pack(">BBH", first_byte, 126, length)
+    return struct.pack(">BBQ", first_byte, 127, length)

@@ -1,0 +1,167 @@
+"""Phoenix's V1 and V2 serializers: what a client sends, and what is sent to it, as WebSocket frames. Pure.
+
+V1 writes objects (`~> 1.0.0`), V2 arrays of five (`~> 2.0.0`); both as in Phoenix 1.8. Payloads of clients are kept
+as the JSON text they came in, `Raw`, until code asks for more.
+"""
+
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from roost.shared.bus import Lane
+from roost.shared.frames import text_frame
+
+Raw = msgspec.Raw
+M = TypeVar("M")
+
+EMPTY_OBJECT: Final = Raw(b"{}")
+
+
+class BadClientMessage(ValueError):
+    """A client's message that cannot be decoded; ends that client's connection with 1011, as in Phoenix."""
+
+
+class NotAMap(TypeError):
+    """The payload of a push or broadcast is no JSON object."""
+
+
+class Message(msgspec.Struct, array_like=True, gc=False):
+    """One message of the protocol. Refs are whatever JSON value the client sent, and are given back unchanged."""
+
+    join_ref: Any
+    ref: Any
+    topic: Any
+    event: Any
+    payload: Raw
+
+
+class Reply(NamedTuple):
+    """The answer to one message of a client."""
+
+    join_ref: Any
+    ref: Any
+    topic: Any
+    status: str
+    response: Any
+
+
+class Serializer(Protocol):
+    """How messages look on the wire of one client. Lanes name the built-in ones to the shards."""
+
+    @property
+    def lane(self) -> Lane:
+        """The lane in which shards encode broadcasts for this client."""
+
+    def decode(self, data: bytes, binary: bool) -> Message:
+        """A client's message. Text was checked to be UTF-8, what came as binary was not. Raises BadClientMessage."""
+
+    def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
+        """The frame of a message to the client. Raises NotAMap, TypeError or UnicodeEncodeError."""
+
+    def reply(self, reply: Reply) -> bytes:
+        """The frame of a reply. Raises TypeError or UnicodeEncodeError."""
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_json(value: Any) -> bytes:
+    """Compact JSON, UTF-8. `Raw` stays as it is. Raises TypeError or UnicodeEncodeError."""
+    return bytes(value) if isinstance(value, Raw) else _encode(value)
+
+
+def encode_map(value: Any) -> bytes:
+    """The payload of a push or a broadcast. Raises NotAMap besides what `encode_json` raises."""
+    data = encode_json(value)
+    if data[0] != 0x7B:
+        raise NotAMap(f"the payload of a push or broadcast must be a JSON object such as a dict, not {value!r}")
+    return data
+
+
+class _ObjectMessage(msgspec.Struct):
+    topic: Any
+    event: Any
+    payload: Raw
+    ref: Any
+    join_ref: Any = None
+
+
+class V1Serializer:
+    """JSON objects. The client never sees a join_ref."""
+
+    lane = Lane.V1
+    _decoder = msgspec.json.Decoder(_ObjectMessage)
+
+    def decode(self, data: bytes, binary: bool) -> Message:
+        """V1 takes JSON out of binary messages too."""
+        if binary:
+            _check_utf8(data)
+        got: _ObjectMessage = _decode(self._decoder, data)
+        return Message(got.join_ref, got.ref, got.topic, got.event, got.payload)
+
+    def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:  # noqa: ARG002
+        return text_frame(_v1_text(_encode(topic), _encode(event), encode_map(payload), _encode(ref)))
+
+    def reply(self, reply: Reply) -> bytes:
+        payload = b'{"response":%b,"status":%b}' % (encode_json(reply.response), _encode(reply.status))
+        return text_frame(_v1_text(_encode(reply.topic), b'"phx_reply"', payload, _encode(reply.ref)))
+
+
+class V2Serializer:
+    """JSON arrays: join_ref, ref, topic, event, payload."""
+
+    lane = Lane.V2
+    _decoder = msgspec.json.Decoder(Message)
+
+    def decode(self, data: bytes, binary: bool) -> Message:
+        if binary:
+            raise BadClientMessage("binary messages are not taken")
+        return _decode(self._decoder, data)
+
+    def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
+        return text_frame(_encode((join_ref, ref, topic, event, Raw(encode_map(payload)))))
+
+    def reply(self, reply: Reply) -> bytes:
+        join_ref, ref, topic, status, response = reply
+        return text_frame(_encode((join_ref, ref, topic, "phx_reply", {"response": response, "status": status})))
+
+
+V1: Final = V1Serializer()
+V2: Final = V2Serializer()
+
+
+def _decode(decoder: msgspec.json.Decoder[M], data: bytes) -> M:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadClientMessage(str(error)) from None
+
+
+def _check_utf8(data: bytes) -> None:
+    """Payloads are kept as they came: one that is no UTF-8 would reach a whole room, and cut every client in it."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise BadClientMessage(str(error)) from None
+
+
+def _v1_text(topic: bytes, event: bytes, payload: bytes, ref: bytes) -> bytes:
+    return b'{"event":%b,"payload":%b,"ref":%b,"topic":%b}' % (event, payload, ref, topic)
+
+
+class BroadcastText:
+    """One broadcast to one topic, encoded at most once for each lane: Phoenix's fastlane."""
+
+    __slots__ = ("_event", "_payload", "_topic")
+
+    def __init__(self, topic: bytes, event: str, payload: bytes) -> None:
+        """`topic` is the topic as JSON text, `payload` JSON text that `encode_map` made."""
+        self._topic = topic
+        self._event = _encode(event)
+        self._payload = payload
+
+    def frame(self, lane: Lane) -> bytes:
+        """The complete frame for subscribers of that lane."""
+        if lane == Lane.V2:
+            return text_frame(b"[null,null,%b,%b,%b]" % (self._topic, self._event, self._payload))
+        return text_frame(_v1_text(self._topic, self._event, self._payload, b"null"))

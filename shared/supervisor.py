@@ -1,0 +1,203 @@
+"""Supervision of child processes as OTP does it: one-for-one, a restart intensity, shutdown time-outs.
+
+Children are started with exec, never forked, since ZeroMQ and uvloop do not survive a fork. Each has a link to its
+supervisor, learns by it what it is to be, is stopped over it, and dies when it closes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from roost.shared.control import Failed, Message, Ready, Stop
+from roost.shared.link import Link, LinkClosed
+
+MAX_RESTARTS: Final = 20
+RESTART_WINDOW: Final = 10.0
+"""Seconds. More than MAX_RESTARTS restarts within them, and the supervisor gives up."""
+
+T = TypeVar("T")
+_log = logging.getLogger("roost.supervisor")
+
+
+class RestartIntensity:
+    """So many restarts in so many seconds are an accident, more are a defect."""
+
+    def __init__(self, limit: int, window: float) -> None:
+        self._limit = limit
+        self._window = window
+        self._restarts: deque[float] = deque()
+
+    def allows(self, now: float) -> bool:
+        """Count one restart; False if it is one too many."""
+        restarts = self._restarts
+        restarts.append(now)
+        while restarts[0] <= now - self._window:
+            restarts.popleft()
+        return len(restarts) <= self._limit
+
+
+@dataclass(eq=False)
+class Child:
+    """One living child."""
+
+    name: str
+    start: Message
+    """What it was told to be."""
+    process: asyncio.subprocess.Process
+    link: Link
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self.process.pid
+
+
+class Supervisor:
+    """Keeps children alive until it is told to stop them."""
+
+    def __init__(
+        self,
+        module: str,
+        told: Callable[[Child, Message], None],
+        asked: Callable[[Child, Message], Awaitable[Any]],
+        exited: Callable[[Child], None],
+    ) -> None:
+        self._module = module
+        self._told = told
+        self._asked = asked
+        self._exited = exited
+        self._intensity = RestartIntensity(MAX_RESTARTS, RESTART_WINDOW)
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+        self.children: dict[str, Child] = {}
+        self.restarts = 0
+        self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Set to one sentence when the children cannot be kept alive."""
+
+    def keep(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
+        """Keep a child of this name alive. Before each start `prepare` says what it is to be."""
+        self._keepers[name] = asyncio.ensure_future(self._keep(name, prepare))
+
+    async def release(self, name: str, limit: float) -> None:
+        """Stop one child and do not start it again; kill it after `limit` seconds."""
+        keeper = self._keepers.pop(name)
+        if child := self.children.get(name):
+            child.link.tell(Stop())
+            await _end(child.process, limit)
+        keeper.cancel()
+        await asyncio.wait([keeper])
+
+    async def stop(self, limit: float) -> None:
+        """Stop all children at once; kill those that still live after `limit` seconds."""
+        self._stopping = True
+        for child in self.children.values():
+            child.link.tell(Stop())
+        await asyncio.gather(*(_end(child.process, limit) for child in list(self.children.values())))
+        for keeper in self._keepers.values():
+            keeper.cancel()
+        if self._keepers:
+            await asyncio.wait(self._keepers.values())
+
+    async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
+        """The answers of all children, and the names of those that did not answer within `limit` seconds."""
+        children = list(self.children.values())
+        results = await asyncio.gather(
+            *(child.link.ask(question, answer, limit) for child in children), return_exceptions=True
+        )
+        answers: list[T] = []
+        silent = []
+        for child, result in zip(children, results, strict=True):
+            if isinstance(result, LinkClosed | TimeoutError):
+                silent.append(child.name)
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                answers.append(result)
+        return answers, silent
+
+    async def _keep(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
+        while not self._stopping:
+            try:
+                start = await prepare()
+                child = await self._spawn(name, start)
+            except OSError as error:
+                self._give_up(f"{name} cannot be started: {error}")
+                return
+            await self._attend(child)
+            if self._stopping or name not in self._keepers:
+                return
+            if not self._intensity.allows(asyncio.get_running_loop().time()):
+                self._give_up(f"{name} was the last of more than {MAX_RESTARTS} restarts in {RESTART_WINDOW:g} s")
+                return
+            self.restarts += 1
+            _log.warning("%s (pid %d) %s; starting it again", name, child.pid, _how_it_ended(child))
+
+    async def _spawn(self, name: str, start: Message) -> Child:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                self._module,
+                name,
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+            )
+        child = self.children[name] = Child(name, start, process, await Link.over(ours))
+        child.link.tell(start)
+        return child
+
+    async def _attend(self, child: Child) -> None:
+        """Hand on what the child says, until it is dead and all it said was heard."""
+        serving = asyncio.ensure_future(
+            child.link.serve(
+                lambda message: self._hear(child, message),
+                lambda question: self._asked(child, question),
+            )
+        )
+        try:
+            await child.process.wait()
+            await asyncio.wait([serving], timeout=1.0)
+        finally:
+            serving.cancel()
+            child.link.close()
+            if self.children.get(child.name) is child:
+                del self.children[child.name]
+            self._exited(child)
+
+    def _hear(self, child: Child, message: Message) -> None:
+        match message:
+            case Ready():
+                child.ready.set()
+                self._told(child, message)
+            case Failed(reason):
+                self._give_up(reason)
+            case _:
+                self._told(child, message)
+
+    def _give_up(self, reason: str) -> None:
+        if not self.gave_up.done():
+            self.gave_up.set_result(reason)
+
+
+async def _end(process: asyncio.subprocess.Process, limit: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            await process.wait()
+            return
+    _log.warning("pid %d did not stop within %g s; killing it", process.pid, limit)
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+def _how_it_ended(child: Child) -> str:
+    code = child.process.returncode
+    return f"was killed by signal {-code}" if code is not None and code < 0 else f"exited with status {code}"
