@@ -1,4 +1,4 @@
-"""Turns the publishes of one turn into what each worker must be sent: encoded once a lane, not once a subscriber. Pure."""
+"""Turns the publishes of one turn into what each worker is sent: encoded once a lane, not once a subscriber. Pure."""
 
 from typing import Final
 

@@ -57,7 +57,7 @@ class Channel(Generic[S]):
         raise UnknownEvent(type(self), event)
 
     async def handle_info(self, message: Any) -> Stop | None:
-        """A message from code: a timer's, or one of a topic that this channel subscribed to. By default it is logged."""
+        """A message from code: a timer's, or one of a topic that it subscribes to. By default it is logged."""
         self._process.log_unexpected(message)
         return None
 
@@ -94,7 +94,7 @@ class Channel(Generic[S]):
         await self._process.broadcast(event, payload, to_self=False)
 
     def send_after(self, seconds: float, message: Any) -> "Timer":
-        """Let `handle_info` have the message after so many seconds, unless the channel has ended or `cancel` is called."""
+        """Give `handle_info` a message after so many seconds, unless the channel ends or the timer is cancelled."""
         return self._process.send_after(seconds, message)
 
     async def subscribe(self, topic: str) -> None:
@@ -105,7 +105,8 @@ class Channel(Generic[S]):
         """End what `subscribe` began; without it, nothing happens."""
         self._process.extras().unsubscribe(topic)
 
-    def _subscriber(self, topic: str) -> int:
+    def subscriber_of(self, topic: str) -> int:
+        """The channel's number as a subscriber of any topic, 0 if it does not subscribe to it."""
         return self._process.subscriber(topic)
 
 

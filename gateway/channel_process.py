@@ -94,7 +94,7 @@ class ChannelProcess:
             coroutine = channel.join(params)
         except InvalidPayload as error:
             self._refuse(_invalid_payload(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the crash boundary of a channel's code
             self._join_done(None, error)
         else:
             self._run(coroutine, self._join_done)
@@ -318,7 +318,7 @@ class ChannelProcess:
                         f"it returned {value!r}; an event method returns Ok(...), Error(...), "
                         "Reply(status, ...), Stop(...) or None"
                     )
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - the crash boundary of a channel's code
             self._crash(failure, message.event)
 
     def _done(self, value: Any, error: BaseException | None) -> None:
@@ -348,7 +348,7 @@ class ChannelProcess:
         self._end(error, graceful=False)
 
     def _end(self, reason: str | BaseException, *, graceful: bool) -> None:
-        """Phoenix's order: after a graceful end `phx_close`, then what `terminate` pushes; else `phx_error` comes last."""
+        """As in Phoenix: a graceful end says `phx_close`, then runs `terminate`; else `phx_error` comes last."""
         self._state = State.ENDING
         self._busy = True
         self._let_go()

@@ -1,7 +1,6 @@
 """One connected client: what its messages set going, on whatever transport it is connected by."""
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from roost.gateway.channel_process import ChannelProcess
@@ -22,7 +21,7 @@ from roost.gateway.protocol import (
 from roost.gateway.socket import Socket
 from roost.shared.frames import CloseCode
 from roost.shared.phash2 import hash32
-from roost.shared.serializer import BadClientMessage, Message, Serializer
+from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -76,6 +75,11 @@ class Client:
         socket.freeze()
         runtime.clients[socket.number] = self
 
+    @property
+    def topics(self) -> dict[str, Membership]:
+        """What the client has joined or is joining."""
+        return self._protocol.topics
+
     # Told by the transport
 
     def receive(self, data: bytes, *, binary: bool) -> None:
@@ -86,12 +90,7 @@ class Client:
             _log.info("closing connection %d: %s", self.socket.number, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
-        self._receive(message)
-
-    @property
-    def topics(self) -> dict[str, Membership]:
-        """What the client has joined or is joining."""
-        return self._protocol.topics
+        self._perform(self._protocol.receive(message))
 
     def close(self) -> None:
         """The connection is gone."""
@@ -140,52 +139,44 @@ class Client:
 
     # Carrying out what the rules say
 
-    def _receive(self, message: Message) -> None:
-        self._perform(self._protocol.receive(message))
-
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            _PERFORM[type(effect)](self, effect)
+            match effect:
+                case Forward(membership, message):
+                    membership.process.message(message)
+                case Answer(reply):
+                    self._answer(reply)
+                case Start(membership, (route, subtopic), message):
+                    channel = route.channel.__new__(route.channel)
+                    membership.process = ChannelProcess(self, membership, channel, message)
+                    membership.process.join(subtopic)
+                case Confirm(membership):
+                    membership.process.begin()
+                case Leave(membership, message):
+                    membership.process.leave(message)
+                case Discard(membership):
+                    membership.process.discard()
+                case Push():
+                    self.transport.send(self._push_frame(effect))
+                case Wait(message):
+                    self.hold_back(message)
+                case Resume(messages):
+                    for message in messages:
+                        self.take(message)
+                        self._perform(self._protocol.receive(message))
 
-    def _answer(self, effect: Answer) -> None:
+    def _answer(self, reply: Reply) -> None:
         try:
-            frame = self.serializer.reply(effect.reply)
+            frame = self.serializer.reply(reply)
         except (TypeError, ValueError) as error:
             # Phoenix encodes join replies in the transport process, which dies of it, and the connection with it.
-            _log.error("the reply to the join of %r cannot be encoded: %s", effect.reply.topic, error)
+            _log.error("the reply to the join of %r cannot be encoded: %s", reply.topic, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
         self.transport.send(frame)
 
-    def _push(self, effect: Push) -> None:
-        self.transport.send(self._push_frame(effect))
-
-    def _start(self, effect: Start) -> None:
-        route, subtopic = effect.route
-        process = ChannelProcess(self, effect.membership, route.channel.__new__(route.channel), effect.message)
-        effect.membership.process = process
-        process.join(subtopic)
-
-    def _resume(self, effect: Resume) -> None:
-        for message in effect.messages:
-            self.take(message)
-            self._receive(message)
-
     def _push_frame(self, push: Push) -> bytes:
         return self.serializer.push(push.join_ref, push.join_ref, push.topic, push.event, push.payload)
-
-
-_PERFORM: Final[dict[type, Callable[[Client, Any], None]]] = {
-    Forward: lambda _, effect: effect.membership.process.message(effect.message),
-    Answer: Client._answer,
-    Start: Client._start,
-    Confirm: lambda _, effect: effect.membership.process.begin(),
-    Leave: lambda _, effect: effect.membership.process.leave(effect.message),
-    Discard: lambda _, effect: effect.membership.process.discard(),
-    Push: Client._push,
-    Wait: lambda client, effect: client.hold_back(effect.message),
-    Resume: Client._resume,
-}
 
 
 def _size(message: Message) -> int:

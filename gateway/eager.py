@@ -49,7 +49,7 @@ class Runner:
             awaited = context.run(coroutine.send, None)
         except StopIteration as finished:
             value = finished.value
-        except (Exception, asyncio.CancelledError) as failure:
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - `then` is the boundary
             error = failure
         else:
             parked.take(self._rest(coroutine, owner, context, awaited), then)
@@ -130,7 +130,7 @@ class _Parked:
 async def _finish(rest: Any, then: Any) -> None:
     try:
         value = await rest
-    except (Exception, asyncio.CancelledError) as failure:
+    except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - `then` is the boundary
         then(None, failure)
     else:
         then(value, None)

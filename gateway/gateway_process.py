@@ -55,7 +55,7 @@ class Gateway:
         self._waiting = set(range(settings.workers))
 
     async def run(self) -> None:
-        """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when the workers cannot be kept alive."""
+        """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)

@@ -51,7 +51,8 @@ class Mailbox:
         if subscription is not None:
             self._runtime.uplink.unsubscribe(subscription)
 
-    def _subscriber(self, topic: str) -> int:
+    def subscriber_of(self, topic: str) -> int:
+        """The mailbox's number as a subscriber, 0 if it does not subscribe to that topic."""
         return self.subscription.number if self.subscription is not None and topic == self.topic else 0
 
     async def __aenter__(self) -> Self:
@@ -98,4 +99,4 @@ class PubSub:
 
     async def broadcast_from(self, sender: Channel[Any] | Mailbox, topic: str, message: Any) -> None:
         """The same, but not to the sender's own subscription to the topic."""
-        await self._runtime.publish(topic, Form.PLAIN, "", encode_plain(message), sender._subscriber(topic))
+        await self._runtime.publish(topic, Form.PLAIN, "", encode_plain(message), sender.subscriber_of(topic))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Socket:
     """One connection. Attributes set in `connect` are shared, read-only, by all of its channels."""
 
-    routes: "ClassVar[list[Route[type[Channel[Any]]]]]" = []
+    routes: "ClassVar[list[Route[type[Channel[Any]]]]]" = []  # noqa: RUF012 - each subclass gets its own
     max_channels: ClassVar[int] = MAX_CHANNELS
     """Channels that one connection may join."""
 

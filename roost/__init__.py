@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from roost.shared.version import VERSION as __version__
+from roost.shared.version import VERSION
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
     from roost.shared.serializer import Raw
+
+__version__ = VERSION
 
 _HOMES = {
     "Broadcast": "gateway.letters",

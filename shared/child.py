@@ -1,7 +1,6 @@
 """What a supervised process does first: hear only its supervisor, and die with it."""
 
 import ctypes
-import os
 import signal
 import socket
 import sys
@@ -27,7 +26,7 @@ def become_child(arguments: list[str]) -> socket.socket:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     link = socket.socket(fileno=int(arguments[2]))
     # A supervisor that died before prctl sent no signal, but its end of the link is closed: reading shows it.
-    os.set_inheritable(link.fileno(), False)
+    link.set_inheritable(False)
     return link
 
 

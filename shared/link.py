@@ -124,7 +124,7 @@ class Link:
             self._send(Answer(number, await answer))
         except Refused as refusal:
             self._send(Refusal(number, str(refusal)))
-        except Exception:
+        except Exception:  # noqa: BLE001 - one question that fails must not end the link
             _log.exception("a control question could not be answered")
             self._send(Refusal(number, "it failed; its log has the reason"))
 

@@ -75,7 +75,6 @@ class Supervisor:
         self._exited = exited
         self._intensity = RestartIntensity(MAX_RESTARTS, RESTART_WINDOW)
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
         self.children: dict[str, Child] = {}
         self.restarts = 0
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -85,25 +84,16 @@ class Supervisor:
         """Keep a child of this name alive. Before each start `prepare` says what it is to be."""
         self._keepers[name] = asyncio.ensure_future(self._keep(name, prepare))
 
-    async def release(self, name: str, limit: float) -> None:
-        """Stop one child and do not start it again; kill it after `limit` seconds."""
-        keeper = self._keepers.pop(name)
-        if child := self.children.get(name):
+    async def stop(self, limit: float, *names: str) -> None:
+        """Stop these children, or all, for good; kill those that still live after `limit` seconds."""
+        keepers = [self._keepers.pop(name) for name in names or list(self._keepers)]
+        stopping = [child for name, child in self.children.items() if name not in self._keepers]
+        for child in stopping:
             child.link.tell(Stop())
-            await _end(child.process, limit)
-        keeper.cancel()
-        await asyncio.wait([keeper])
-
-    async def stop(self, limit: float) -> None:
-        """Stop all children at once; kill those that still live after `limit` seconds."""
-        self._stopping = True
-        for child in self.children.values():
-            child.link.tell(Stop())
-        await asyncio.gather(*(_end(child.process, limit) for child in list(self.children.values())))
-        for keeper in self._keepers.values():
+        await asyncio.gather(*(_end(child.process, limit) for child in stopping))
+        for keeper in keepers:
             keeper.cancel()
-        if self._keepers:
-            await asyncio.wait(self._keepers.values())
+        await asyncio.gather(*keepers, return_exceptions=True)
 
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
         """The answers of all children, and the names of those that did not answer within `limit` seconds."""
@@ -123,7 +113,7 @@ class Supervisor:
         return answers, silent
 
     async def _keep(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
-        while not self._stopping:
+        while True:
             try:
                 start = await prepare()
                 child = await self._spawn(name, start)
@@ -131,7 +121,7 @@ class Supervisor:
                 self._give_up(f"{name} cannot be started: {error}")
                 return
             await self._attend(child)
-            if self._stopping or name not in self._keepers:
+            if name not in self._keepers or self.gave_up.done():
                 return
             if not self._intensity.allows(asyncio.get_running_loop().time()):
                 self._give_up(f"{name} was the last of more than {MAX_RESTARTS} restarts in {RESTART_WINDOW:g} s")
