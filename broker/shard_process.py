@@ -49,9 +49,9 @@ _log = logging.getLogger("roost.shard")
 class ShardProcess:
     """The shell around one `Shard`."""
 
-    def __init__(self, link: socket.socket, envelopes: Envelopes, start: StartShard) -> None:
+    def __init__(self, link: socket.socket, start: StartShard) -> None:
         self._link = link
-        self._envelopes = envelopes
+        self._envelopes = Envelopes()
         self._start = start
         self._stopped = False
         run_dir = RunDirectory.open(start.run_dir)
@@ -158,11 +158,10 @@ def main() -> None:
     """Become a shard: the first message on the link says which."""
     link = become_child(sys.argv)
     log_to_stderr(sys.argv[1])
-    envelopes = Envelopes()
-    start = first_message(link, envelopes)
+    start = first_message(link)
     if not isinstance(start, StartShard):
         raise SystemExit(f"a shard begins with StartShard, not {start!r}")
-    ShardProcess(link, envelopes, start).run()
+    ShardProcess(link, start).run()
 
 
 if __name__ == "__main__":

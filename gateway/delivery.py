@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from roost.gateway.audience import Subscription
-from roost.gateway.shard_link import Handover, ShardLink
+from roost.gateway.shard_link import Echo, Handover, ShardLink
 from roost.shared.bus import (
     Batch,
     Form,
@@ -69,14 +69,12 @@ class Logged(NamedTuple):
 class Arrival:
     """What a parcel brought about, in the order in which it is to be carried out."""
 
-    __slots__ = ("confirmed", "handovers", "released")
+    __slots__ = ("confirmed", "handovers")
 
     def __init__(self) -> None:
         self.confirmed: list[Subscription] = []
         """Subscriptions that stand now."""
         self.handovers: list[Handover] = []
-        self.released: list[Any] = []
-        """Whoever waited for an echo that has come by."""
 
 
 class Delivery:
@@ -146,12 +144,11 @@ class Delivery:
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this worker's publish of that number, as far as it ever will (W10)."""
-        link = self._links.get(self._map.owner(self.epoch, client_hash))
-        return link is None or link.echoed(self.worker) >= number
+        return self._links[self._map.owner(self.epoch, client_hash)].echoed(number)
 
     def hold(self, client_hash: int, number: int, holder: Any) -> None:
-        """Name `holder` in `Arrival.released` when `echoed` has become true."""
-        self._links[self._map.owner(self.epoch, client_hash)].holds.append((number, holder))
+        """Have `holder.released()` called when `echoed` has become true."""
+        self._links[self._map.owner(self.epoch, client_hash)].hold(number, holder)
 
     # What happens
 
@@ -186,7 +183,8 @@ class Delivery:
         for item in parcel.items:
             self._handle(link, item, arrival, now)
         self._cut_log(arrival)
-        self._release(link, arrival)
+        if link.waits_for(link.through):
+            arrival.handovers.append(Echo(link, link.through))
         return arrival
 
     def tick(self, now: float) -> None:
@@ -221,7 +219,7 @@ class Delivery:
     def _open(self, slot: Slot, incarnation: int, now: float) -> None:
         link = self._links.get(slot)
         if link is None:
-            link = self._links[slot] = ShardLink(slot, self.published)
+            link = self._links[slot] = ShardLink(slot, self.worker, self.published)
         self._begin_session(link, incarnation, now)
 
     def _begin_session(self, link: ShardLink, incarnation: int, now: float) -> None:
@@ -285,13 +283,7 @@ class Delivery:
         for link in self._links.values():
             if link.slot.epoch == self.epoch:
                 link.through = self.published
-            arrival.released += [holder for _, holder in link.holds]
-            link.holds.clear()
-
-    def _release(self, link: ShardLink, arrival: Arrival) -> None:
-        echoed = link.echoed(self.worker)
-        while link.holds and link.holds[0][0] <= echoed:
-            arrival.released.append(link.holds.popleft()[1])
+            arrival.handovers.append(Echo(link, self.published))
 
     def _publishing_links(self) -> Iterator[ShardLink]:
         return (link for slot, link in self._links.items() if slot.epoch == self.epoch)

@@ -8,30 +8,33 @@ takes the long way. Several runs are collected first, so that each client still 
 import os
 from typing import Any
 
-from roost.gateway.shard_link import Frames, Handover, Letters
+from roost.gateway.shard_link import Echo, Frames, Handover, Letters
 from roost.gateway.turn import Turn
 
 
 def hand_over(handovers: list[Handover], turn: Turn) -> int:
-    """Carry out all handovers of one turn. Returns the number of messages handed to subscribers."""
+    """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers."""
     handovers = _merge(handovers)
-    if len(handovers) == 1 and isinstance(handovers[0], Frames):
-        outlets, frames = handovers[0]
-        turn.flush()  # what was collected for these clients before goes out before
-        _write(outlets, b"".join(frames))
-        return len(outlets) * len(frames)
+    alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
     delivered = 0
     for handover in handovers:
         match handover:
             case Frames(outlets, frames):
-                data = b"".join(frames)
-                for outlet in outlets:
-                    outlet.send(data)
+                data = frames[0] if len(frames) == 1 else b"".join(frames)
+                if alone:
+                    turn.flush()  # what was collected for these clients before goes out before
+                    _write(outlets, data)
+                else:
+                    for outlet in outlets:
+                        outlet.send(data)
                 delivered += len(outlets) * len(frames)
             case Letters(inboxes, topic, letter):
                 for inbox in inboxes:
                     inbox.letter(topic, letter)
                 delivered += len(inboxes)
+            case Echo(link, number):
+                for holder in link.release(number):
+                    holder.released()
     return delivered
 
 

@@ -19,9 +19,12 @@ class HostedServer(Server):
         super().__init__(config)
         self._serves = serves
         self._stopping = asyncio.Event()
+        self.serving = False
+        """Whether connections are accepted."""
 
     def stop_accepting(self) -> None:
         """Take no new connections; those that there are go on."""
+        self.serving = False
         for server in self.servers:
             server.close()
 
@@ -37,6 +40,7 @@ class HostedServer(Server):
 
     async def main_loop(self) -> None:
         """Wait to be stopped; meanwhile let uvicorn renew its headers once a second, not ten times."""
+        self.serving = True
         self._serves()
         counter = 0
         while not await self.on_tick(counter):

@@ -50,14 +50,22 @@ class Letters(NamedTuple):
     letter: bytes
 
 
-Handover = Frames | Letters
+class Echo(NamedTuple):
+    """The worker's own publishes up to a number are handed over from here: who waited for that may go on."""
+
+    link: "ShardLink"
+    number: int
+
+
+Handover = Frames | Letters | Echo
 
 
 class ShardLink:
     """The link to one slot."""
 
-    def __init__(self, slot: Slot, through: int) -> None:
+    def __init__(self, slot: Slot, worker: int, through: int) -> None:
         self.slot = slot
+        self._worker = worker
         self.through = through
         """This worker's publishes up to this number have been handed over by all that this slot serves."""
         self.seen: dict[int, int] = {}
@@ -68,8 +76,9 @@ class ShardLink:
         self.greeted: list[Subscription] = []
         """Subscriptions that the session's WELCOME will confirm, as far as they still wait."""
         self.outgoing: list[ToShard | msgspec.Raw] = []
-        self.holds: deque[tuple[int, Any]] = deque()
+        self._holds: deque[tuple[int, Any]] = deque()
         """Publish numbers whose echo is waited for, in order, with whoever waits."""
+        self._echoed = 0
         self.duplicates = 0
         self._sent = 0
         self._received = 0
@@ -128,6 +137,7 @@ class ShardLink:
                 self.duplicates += 1
                 continue
             seen[entry.publisher] = entry.number
+            own = entry.publisher == self._worker
             for number, frame in entry.frames:
                 self._unacknowledged_bytes += len(frame)
                 handovers.append(Frames(audiences[number].outlets(entry.sender), [frame]))
@@ -135,15 +145,36 @@ class ShardLink:
                 self._unacknowledged_bytes += len(letter)
                 audience = audiences[number]
                 handovers.append(Letters(audience.inboxes(entry.sender), audience.topic, letter))
+            if own and self.waits_for(entry.number):
+                # What waits for this one comes before the next one.
+                handovers.append(Echo(self, entry.number))
+        if (last := seen.get(self._worker, 0)) > self._echoed:
+            handovers.append(Echo(self, last))
         self._got = batch.turn
         self._unacknowledged_turns += 1
         if self._ack_due is None:
             self._ack_due = now + ACK_DELAY
         return handovers
 
-    def echoed(self, worker: int) -> int:
-        """Publishes of this worker up to that number have come back from here, or never will."""
-        return max(self.seen.get(worker, 0), self.through)
+    def echoed(self, number: int) -> bool:
+        """Whether this worker's publish of that number was handed over here, as far as it ever will be (W10)."""
+        return number <= self._echoed or number <= self.through
+
+    def hold(self, number: int, holder: Any) -> None:
+        """`release` is to answer `holder` when that publish has been echoed."""
+        self._holds.append((number, holder))
+
+    def waits_for(self, number: int) -> bool:
+        """Whether anyone waits for a publish up to that number."""
+        return bool(self._holds) and self._holds[0][0] <= number
+
+    def release(self, number: int) -> list[Any]:
+        """Publishes up to that number have been handed over: answers who waited."""
+        self._echoed = max(self._echoed, number)
+        released = []
+        while self._holds and self.echoed(self._holds[0][0]):
+            released.append(self._holds.popleft()[1])
+        return released
 
     def ping(self, now: float) -> bool:
         """Once a period: ask for a sign of life. False if the shard gave none for too long."""

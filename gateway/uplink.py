@@ -141,9 +141,6 @@ class Uplink:
         handovers = [handover for arrival in arrivals for handover in arrival.handovers]
         if handovers:
             self.delivered += hand_over(handovers, self._turn)
-        for arrival in arrivals:
-            for holder in arrival.released:
-                holder.released()
         self._give_credit()
         if not self._linked.is_set() and self._delivery.linked():
             self._linked.set()

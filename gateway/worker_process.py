@@ -12,6 +12,7 @@ from uvicorn import Config
 
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
+from roost.gateway.endpoint import Endpoint
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
@@ -20,7 +21,6 @@ from roost.gateway.uplink import Uplink
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskStatus,
-    Envelopes,
     Failed,
     MapChanged,
     Message,
@@ -46,10 +46,10 @@ CLOSE_LIMIT: Final = 1.0
 class Worker:
     """One worker of the gateway."""
 
-    def __init__(self, start: StartWorker, run_dir: RunDirectory, link: Link, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, start: StartWorker, endpoint: Endpoint, link: Link, loop: asyncio.AbstractEventLoop) -> None:
         self._start = start
         self._link = link
-        endpoint = load_endpoint(start.app)
+        run_dir = RunDirectory.open(start.run_dir)
         # Rule W1: the lock is the last preparation, and comes before the map is read.
         self._life = run_dir.live(worker_name(start.number))
         turn = Turn(loop)
@@ -94,6 +94,7 @@ class Worker:
         return WorkerStatus(
             number=self._start.number,
             pid=os.getpid(),
+            serving=self._server.serving,
             connections=len(clients),
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
@@ -111,23 +112,23 @@ class Worker:
         self._server.stop()
 
 
-async def _serve(link: socket.socket, start: StartWorker) -> None:
-    run_dir = RunDirectory.open(start.run_dir)
-    await Worker(start, run_dir, await Link.over(link), asyncio.get_running_loop()).run()
+async def _serve(link: socket.socket, start: StartWorker, endpoint: Endpoint) -> None:
+    await Worker(start, endpoint, await Link.over(link), asyncio.get_running_loop()).run()
 
 
 def main() -> None:
     """Become a worker: the first message on the link says which."""
     link = become_child(sys.argv)
     log_to_stderr(sys.argv[1])
-    start = first_message(link, Envelopes())
+    start = first_message(link)
     if not isinstance(start, StartWorker):
         raise SystemExit(f"a worker begins with StartWorker, not {start!r}")
     try:
-        uvloop.run(_serve(link, start))
+        endpoint = load_endpoint(start.app)
     except CannotStart as reason:
         link.sendall(encode_envelope(Tell(Failed(str(reason)))))
         raise SystemExit(1) from None
+    uvloop.run(_serve(link, start, endpoint))
 
 
 if __name__ == "__main__":

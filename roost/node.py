@@ -1,6 +1,7 @@
 """A running node as the command line sees it: its control socket."""
 
 import asyncio
+from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from roost.shared.control import Message, Stop
@@ -53,9 +54,8 @@ async def _stop(run_dir: str) -> None:
 
 
 async def _link(run_dir: str) -> Link:
-    path = RunDirectory.open(run_dir).control_socket
     try:
-        return await Link.to(path)
+        return await Link.to(RunDirectory(Path(run_dir)).control_socket)
     except OSError:
         raise CannotStart(
             f"no node runs in {run_dir} (start one with `honcho start`, or name it by --run-dir)"

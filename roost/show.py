@@ -36,10 +36,13 @@ def print_status(status: NodeStatus) -> None:
         gateway = status.gateway
         where = ", ".join(f"{host} port {port}" for host, port in gateway.addresses)
         console.print(f"gateway pid {gateway.pid} serves {escape(gateway.app)} on {where}")
-        workers = _table("worker", "pid", "connections", "channels", "published", "delivered")
+        workers = _table("worker", "pid", "state", "connections", "channels", "published", "delivered")
         for worker in gateway.workers:
             workers.add_row(
-                *map(str, (worker.number, worker.pid, worker.connections, worker.channels)),
+                str(worker.number),
+                str(worker.pid),
+                "serving" if worker.serving else "not serving",
+                *map(_number, (worker.connections, worker.channels)),
                 *map(_number, (worker.published, worker.delivered)),
             )
         console.print(workers)

@@ -30,9 +30,10 @@ def become_child(arguments: list[str]) -> socket.socket:
     return link
 
 
-def first_message(link: socket.socket, envelopes: Envelopes) -> Message:
-    """What the supervisor tells first: what this process is to be."""
-    while data := link.recv(4096):
+def first_message(link: socket.socket) -> Message:
+    """What the supervisor tells first: what this process is to be. What follows stays unread."""
+    envelopes = Envelopes()
+    while data := link.recv(envelopes.missing()):
         match envelopes.feed(data):
             case [Tell(message)]:
                 return message

@@ -146,6 +146,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     number: int
     pid: int
+    serving: bool
+    """Whether it accepts connections."""
     connections: int
     channels: int
     published: int
@@ -256,6 +258,14 @@ class Envelopes:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    def missing(self) -> int:
+        """Bytes up to the end of the length, or else of the envelope, that is being read."""
+        have = len(self._buffer)
+        if have < _LENGTH.size:
+            return _LENGTH.size - have
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        return _LENGTH.size + int(length) - have
 
     def feed(self, data: bytes) -> list[Envelope]:
         """The envelopes that are whole with these bytes. Raises BadEnvelope."""

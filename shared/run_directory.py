@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import Final, Self
 
+from roost.shared.failures import CannotStart
 from roost.shared.shard_map import EMPTY, ShardMap, Slot, decode_map, encode_map
 
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -21,7 +22,7 @@ MAX_SOCKET_PATH_BYTES: Final = 107
 _LONGEST_SOCKET_NAME: Final = "bus/4294967295-63-4294967295.sock"
 
 
-class RunDirectoryError(Exception):
+class RunDirectoryError(CannotStart):
     """The run directory cannot be used; the text is one sentence that says why."""
 
 

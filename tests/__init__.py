@@ -1,0 +1,1 @@
+"""Tests mirror the packages; `e2e` runs real processes and the real phoenix.js."""

@@ -1,0 +1,1 @@
+"""Tests on real nodes: real processes, real sockets, the official client."""

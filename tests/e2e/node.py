@@ -1,0 +1,182 @@
+"""A real node for tests: a broker and a gateway of its own, in a run directory and on a port of its own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+ROOST = str(Path(sys.executable).with_name("roost"))
+START_LIMIT = 20.0
+"""Seconds in which a node starts, on a machine that runs other tests beside it."""
+
+
+class Node:
+    """A node that is started by hand, as honcho would start it."""
+
+    def __init__(self, app: str = "examples.playground:endpoint", *, shards: int = 2, workers: int = 2) -> None:
+        self.app = app
+        self.run_dir = Path(tempfile.mkdtemp(prefix="roost-test-"))
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            "ROOST_RUN_DIR": str(self.run_dir),
+            "ROOST_PORT": str(self.port),
+            "ROOST_SHARDS": str(shards),
+            "ROOST_WORKERS": str(workers),
+        }
+        self.log = (self.run_dir / "log").open("w+")
+        self.broker: subprocess.Popen[bytes] | None = None
+        self.gateway: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What a Phoenix client is given."""
+        return f"ws://127.0.0.1:{self.port}/socket"
+
+    def start(self) -> Self:
+        """Start both processes and wait until clients can connect."""
+        try:
+            self.start_broker()
+            self.start_gateway()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def start_broker(self) -> None:
+        self.broker = self.spawn(ROOST, "broker")
+
+    def start_gateway(self) -> None:
+        self.gateway = self.spawn(ROOST, "gateway", self.app)
+        self.wait_until_serving()
+
+    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process with the node's settings; what it prints goes to the node's log."""
+        return subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=self.log, stderr=self.log)
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a `roost` command to its end."""
+        return subprocess.run(
+            [ROOST, *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT,
+            check=False,
+            **options,
+        )
+
+    def ask(self, *arguments: str) -> Any:
+        """What a `roost` command answers with --json."""
+        result = self.run(*arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def status(self) -> Any:
+        return self.ask("status")
+
+    def wait_until_serving(self) -> None:
+        """Wait until every worker serves."""
+        workers = int(self.environment["ROOST_WORKERS"])
+
+        def serving() -> bool:
+            if self.gateway is not None and self.gateway.poll() is not None:
+                raise AssertionError(f"the gateway exited:\n{self.logged()}")
+            result = self.run("status", "--json")
+            if result.returncode != 0:
+                return False
+            gateway = json.loads(result.stdout)["gateway"]
+            return gateway is not None and sum(worker["serving"] for worker in gateway["workers"]) == workers
+
+        wait_for(serving, "the node serves", self.logged)
+
+    def logged(self) -> str:
+        """All that the node's processes have printed."""
+        self.log.flush()
+        return Path(self.log.name).read_text()
+
+    def pids(self) -> set[int]:
+        """The processes of the node that live, supervisors included."""
+        supervisors = [process.pid for process in (self.broker, self.gateway) if process is not None]
+        return {pid for supervisor in supervisors for pid in (supervisor, *children(supervisor)) if lives(pid)}
+
+    def wait_until_stopped(self) -> None:
+        """Wait until both supervisors have exited by themselves."""
+        for process in (self.gateway, self.broker):
+            if process is not None:
+                process.wait(START_LIMIT)
+
+    def stop(self) -> None:
+        """Stop whatever runs and remove the run directory."""
+        for process in (self.gateway, self.broker):
+            if process is not None and process.poll() is None:
+                process.terminate()
+        for process in (self.gateway, self.broker):
+            if process is not None:
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self.log.close()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of a process."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill(pid: int) -> None:
+    """As kill -9 does it."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def wait_for(
+    condition: Callable[[], bool],
+    what: str,
+    explain: Callable[[], str] = lambda: "",
+    limit: float = START_LIMIT,
+) -> None:
+    """Ask until it is true; fail after the limit."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit:g} s: {what}\n{explain()}")
+        time.sleep(0.02)
