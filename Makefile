@@ -1,0 +1,47 @@
+# What a person types and what .ci/run runs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check load clean
+
+help:
+	@echo "make run    install into .venv and start a node with the Procfile: http://localhost:4000/"
+	@echo "make test   the whole check: format, lint, types, layers, all tests"
+	@echo "make load   the load tests of the README, with a table at the end"
+	@echo "make clean  remove what the others made"
+
+run: .venv/run
+	PATH="$(CURDIR)/$(BIN):$$PATH" exec honcho start
+
+test: .venv/test tests/js/node_modules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p roost -p examples -p tests
+	$(BIN)/pytest -n 4 -r s
+
+load: .venv/run
+	$(BIN)/python -m tests.load table
+
+clean:
+	rm -rf .venv tests/js/node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roost needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: pyproject.toml | .venv/python
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+.venv/test: pyproject.toml | .venv/python
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@ .venv/run
+
+# Without Node the tests with the official client are skipped, and say so.
+tests/js/node_modules: tests/js/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix tests/js --no-audit --no-fund --silent; else mkdir -p $@; fi
+	@touch $@
