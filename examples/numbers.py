@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.responses import FileResponse
@@ -10,14 +9,16 @@ from starlette.routing import Route
 
 from roost import Channel, Endpoint, Error, Ok, Socket
 
+PAGE = Path(__file__).with_suffix(".html")
+
 
 class UserSocket(Socket):
-    async def connect(self, params: dict[str, Any], info: Any) -> Ok | Error:
+    async def connect(self, params, info):
         return Ok()
 
 
 class NumbersChannel(Channel[UserSocket]):
-    async def join(self, params: Any) -> Ok | Error:
+    async def join(self, params):
         if self.subtopic not in ("positive", "negative"):
             return Error({"reason": "unauthorized"})
         self.sign = 1 if self.subtopic == "positive" else -1
@@ -25,10 +26,10 @@ class NumbersChannel(Channel[UserSocket]):
         self.joined_at = time.time()
         return Ok()
 
-    async def joined(self) -> None:
+    async def joined(self):
         self.send_after(1.0, "update")
 
-    async def handle_info(self, message: Any) -> None:
+    async def handle_info(self, message):
         self.number += self.sign
         await self.push("update", {"number": self.number})
         self.send_after(1.0, "update")
@@ -36,6 +37,5 @@ class NumbersChannel(Channel[UserSocket]):
 
 UserSocket.route("numbers:*", NumbersChannel)
 
-page = FileResponse(Path(__file__).parent / "numbers.html")
-endpoint = Endpoint(app=Starlette(routes=[Route("/", lambda _: page)]))
-endpoint.mount("/socket", UserSocket)
+app = Starlette(routes=[Route("/", lambda request: FileResponse(PAGE))])
+endpoint = Endpoint(sockets={"/socket": UserSocket}, app=app)

@@ -1,63 +1,61 @@
-"""What the tests and the load tests drive: one room that does everything that a channel can do."""
-
-from typing import Any
+"""What the tests and the load tests drive: rooms that do everything that a channel can do."""
 
 from examples.numbers import NumbersChannel
 from roost import Channel, Endpoint, Error, Ok, Raw, Socket, Stop, WebSocket, event
 
 
 class PlaygroundSocket(Socket):
-    async def connect(self, params: dict[str, Any], info: Any) -> Ok | Error:
+    async def connect(self, params, info):
         return Ok()
 
 
 class RoomChannel(Channel[PlaygroundSocket]):
     @event("new_msg")
-    async def new_msg(self, payload: Raw) -> None:
+    async def new_msg(self, payload: Raw):
         await self.broadcast("new_msg", payload)
 
     @event("ping")
-    async def ping(self, payload: Raw) -> Ok:
+    async def ping(self, payload: Raw):
         return Ok(payload)
 
     @event("others")
-    async def others(self, payload: Raw) -> None:
+    async def others(self, payload: Raw):
         await self.broadcast_from("others", payload)
 
     @event("push_me")
-    async def push_me(self, payload: Raw) -> None:
+    async def push_me(self, payload: Raw):
         await self.push("pushed", payload)
 
     @event("reply_bare")
-    async def reply_bare(self, payload: Raw) -> Ok:
+    async def reply_bare(self, payload: Raw):
         return Ok()
 
     @event("reply_error")
-    async def reply_error(self, payload: Raw) -> Error:
+    async def reply_error(self, payload: Raw):
         return Error(payload)
 
     @event("where")
-    async def where(self, payload: Raw) -> Ok:
+    async def where(self, payload: Raw):
         return Ok({"worker": self.worker, "channel": self.subscriber})
 
     @event("crash")
-    async def crash(self, payload: Raw) -> None:
+    async def crash(self, payload: Raw):
         raise RuntimeError("asked to crash")
 
     @event("stop")
-    async def stop(self, payload: Raw) -> Stop:
+    async def stop(self, payload: Raw):
         return Stop()
 
     @event("stop_reply")
-    async def stop_reply(self, payload: Raw) -> Stop:
+    async def stop_reply(self, payload: Raw):
         return Stop(reply=Ok())
 
     @event("stop_shutdown")
-    async def stop_shutdown(self, payload: Raw) -> Stop:
+    async def stop_shutdown(self, payload: Raw):
         return Stop("shutdown")
 
     @event("stop_other")
-    async def stop_other(self, payload: Raw) -> Stop:
+    async def stop_other(self, payload: Raw):
         return Stop("other")
 
 

@@ -1,6 +1,6 @@
 """What an application makes one of: where its sockets are mounted, and what serves everything else."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,10 +48,13 @@ class Mount:
 class Endpoint:
     """Sockets by path. Everything that is for none of them goes to `app`, an ASGI application."""
 
-    def __init__(self, *, app: AsgiApp | None = None) -> None:
+    def __init__(self, *, sockets: Mapping[str, type[Socket]] | None = None, app: AsgiApp | None = None) -> None:
+        """`sockets` are mounted by path with the default options; `mount` adds others."""
         self.app = app
         self.mounts: list[Mount] = []
         self._runtime: Runtime | None = None
+        for path, socket in (sockets or {}).items():
+            self.mount(path, socket)
 
     def mount(self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None) -> Mount:
         """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`."""
