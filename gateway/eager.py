@@ -128,12 +128,14 @@ class _Parked:
 
 
 async def _finish(rest: Any, then: Any) -> None:
+    """Run the rest. `then` is called when this task has ended, for it may run the next coroutine."""
+    value: Any = None
+    error: BaseException | None = None
     try:
         value = await rest
     except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - `then` is the boundary
-        then(None, failure)
-    else:
-        then(value, None)
+        error = failure
+    asyncio.get_running_loop().call_soon(then, value, error)
 
 
 @generator_coroutine

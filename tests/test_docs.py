@@ -1,0 +1,53 @@
+"""What the documents say of the code is true."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import get_args
+
+from roost.shared import bus, control
+
+ROOT = Path(__file__).parents[1]
+HOP = re.compile(r"`((?:gateway|broker|shared|roost)/\w+\.py)`((?:[\s,]*`[A-Za-z_]+(?:\.\w+)?`)*)")
+NAME = re.compile(r"`([A-Za-z_]+(?:\.\w+)?)`")
+
+
+def hops() -> list[tuple[str, str]]:
+    """Each file of the hop lists with each name that is given behind it."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    lists = text[text.index("## Three ways through the code") : text.index("## Where this differs")]
+    return [(file, name) for file, names in HOP.findall(lists) for name in NAME.findall(names)]
+
+
+def test_the_hop_lists_name_what_there_is() -> None:
+    assert len(hops()) > 30
+    for file, name in hops():
+        found = import_module("roost." + file.removesuffix(".py").replace("/", "."))
+        for part in name.split("."):
+            assert hasattr(found, part), f"{file} has no {name}"
+            found = getattr(found, part)
+
+
+def test_every_file_named_in_the_architecture_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for file in set(re.findall(r"`((?:gateway|broker|shared|roost|tests)/[\w/]+\.py)`", text)):
+        assert (ROOT / file).exists(), file
+
+
+def test_the_example_of_the_readme_is_the_chat() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert (ROOT / "examples" / "chat.py").read_text() in blocks
+
+
+def test_the_wire_document_has_every_message_of_the_bus() -> None:
+    items = [bus.Subscribe, bus.Unsubscribe, bus.Publish, bus.Hello, bus.Ping]
+    answers = [bus.Gather, bus.Change, bus.Disband, bus.Batch, bus.Welcome, bus.Subscribed, bus.Pong, bus.Reset]
+    told = {(str(item.__struct_config__.tag), item.__name__.upper()) for item in (*items, *answers)}
+    text = (ROOT / "docs" / "wire.md").read_text()
+    assert told == set(re.findall(r"^\| (\d) \| ([A-Z]+) \|", text, re.MULTILINE))
+
+
+def test_the_wire_document_has_every_control_message() -> None:
+    text = (ROOT / "docs" / "wire.md").read_text()
+    for message in get_args(control.Message):
+        assert message.__name__ in text
