@@ -36,6 +36,7 @@ from roost.shared.control import (
 from roost.shared.logs import log_to_stderr
 from roost.shared.pump import Router
 from roost.shared.run_directory import RunDirectory, shard_name, worker_name
+from roost.shared.topics import RESERVED
 
 BURIAL_PERIOD: Final = 0.2
 """Seconds between two looks for dead workers."""
@@ -124,8 +125,11 @@ class ShardProcess:
             case AskStatus():
                 value = self._status()
             case AskTopics(prefix):
-                topics = self._shard.table.topics()
-                value = [TopicCount(topic.name, topic.size()) for topic in topics if topic.name.startswith(prefix)]
+                value = [
+                    TopicCount(topic.name, topic.size())
+                    for topic in self._shard.table.topics()
+                    if topic.name.startswith(prefix) and not topic.name.startswith(RESERVED)
+                ]
             case AskSubscribers(topic):
                 slot = self._start.slot
                 value = [

@@ -8,6 +8,7 @@ from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
 from roost.shared.bus import Form
 from roost.shared.serializer import encode_map
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.runtime import Runtime
@@ -64,7 +65,7 @@ class Endpoint:
 
     async def broadcast(self, topic: str, event: str, payload: Any) -> None:
         """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""
-        await self.runtime.publish(topic, Form.JSON, event, encode_map(payload))
+        await self.runtime.publish(application_topic(topic), Form.JSON, event, encode_map(payload))
 
     @property
     def pubsub(self) -> PubSub:

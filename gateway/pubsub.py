@@ -8,6 +8,7 @@ from roost.gateway.channel import Channel
 from roost.gateway.letters import encode_plain, open_letter
 from roost.shared.bus import Form, Lane
 from roost.shared.phash2 import hash32
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -95,8 +96,9 @@ class PubSub:
 
     async def broadcast(self, topic: str, message: Any) -> None:
         """Send a message to all subscribers of a topic: to mailboxes, and to channels as `handle_info`."""
-        await self._runtime.publish(topic, Form.PLAIN, "", encode_plain(message))
+        await self._runtime.publish(application_topic(topic), Form.PLAIN, "", encode_plain(message))
 
     async def broadcast_from(self, sender: Channel[Any] | Mailbox, topic: str, message: Any) -> None:
         """The same, but not to the sender's own subscription to the topic."""
-        await self._runtime.publish(topic, Form.PLAIN, "", encode_plain(message), sender.subscriber_of(topic))
+        sender_number = sender.subscriber_of(topic)
+        await self._runtime.publish(application_topic(topic), Form.PLAIN, "", encode_plain(message), sender_number)

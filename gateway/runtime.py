@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from roost.gateway.eager import Runner
 from roost.gateway.turn import Turn
+from roost.gateway.worker_inbox import WorkerInbox
 from roost.shared.bus import Form
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Runtime:
         self.turn = turn
         self.uplink = uplink
         self.runner = Runner(loop)
+        self.inbox = WorkerInbox(self)
         self.clients: dict[int, Client] = {}
         """Connected clients by the number of their socket."""
         self._loop = loop

@@ -22,7 +22,7 @@ from roost.shared.bus import (
 )
 from roost.shared.shard_map import Slot
 
-ACK_DELAY: Final = 0.02
+ACK_DELAY: Final = 0.05
 """Seconds that an acknowledgement waits for something else to travel with."""
 ACK_TURNS: Final = 32
 ACK_BYTES: Final = 64 * 1024

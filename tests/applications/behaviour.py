@@ -107,6 +107,13 @@ class DoChannel(Channel[UserSocket]):
             await self.endpoint.pubsub.broadcast("mailbox", payload)
             return Ok({"received": await mailbox.receive()})
 
+    @event("tell_worker")
+    async def tell_worker(self, payload: dict[str, Any]) -> Ok:
+        inbox = self.endpoint.runtime.inbox
+        inbox.on("join", lambda topic: asyncio.ensure_future(self.endpoint.broadcast(topic, "told", {})))
+        await inbox.send(payload["worker"], "join", payload["topic"])
+        return Ok({"worker": self.worker})
+
     @event("after")
     async def after(self, payload: dict[str, Any]) -> Ok:
         timer = self.send_after(payload["seconds"], payload["message"])

@@ -196,6 +196,21 @@ async def test_a_mailbox_of_any_task(node: Node) -> None:
         assert reply[4]["response"] == {"received": {"n": 1}}
 
 
+async def test_a_message_can_be_addressed_to_one_worker(node: Node) -> None:
+    async with RawClient(node.url) as client:
+        await joined(client)
+        here = (await client.ask(["1", "2", "do:it", "tell_worker", {"worker": 0, "topic": "do:it"}]))[4]["response"]
+        await client.send(["1", "3", "do:it", "tell_worker", {**here, "topic": "do:it"}])
+        assert (await client.receive())[1] == "3"
+        assert await client.receive() == [None, None, "do:it", "told", {}]
+
+
+async def test_the_nodes_own_topics_cannot_be_joined(node: Node) -> None:
+    async with RawClient(node.url) as client:
+        reply = await client.ask(["1", "1", "\0worker:1", "phx_join", {}])
+        assert reply[4]["response"] == {"reason": "unmatched topic"}
+
+
 async def test_timers_send_unless_cancelled_or_the_channel_has_ended(node: Node) -> None:
     async with RawClient(node.url) as client:
         await joined(client)

@@ -1,0 +1,18 @@
+"""Topics that are the node's own. Pure."""
+
+from typing import Final
+
+RESERVED: Final = "\0"
+"""No client can join a topic that begins so, and no application publishes on one."""
+
+
+def application_topic(topic: str) -> str:
+    """The topic, if an application may publish on it. Raises ValueError."""
+    if topic.startswith(RESERVED):
+        raise ValueError(f"topics that begin with a zero byte are Roost's own: {topic!r}")
+    return topic
+
+
+def worker_topic(worker: int) -> str:
+    """The topic of messages that are addressed to one worker; nobody else subscribes to it."""
+    return f"{RESERVED}worker:{worker}"
