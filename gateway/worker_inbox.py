@@ -21,13 +21,13 @@ class WorkerInbox:
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
-        self._handlers: dict[str, Callable[[Any], None]] = {}
-        runtime.uplink.subscribe(
-            hash32(runtime.worker << 32), worker_topic(runtime.worker), Lane.LETTER, (), None, self
-        )
+        self._handlers: dict[str, Callable[[Any], object]] = {}
 
-    def on(self, kind: str, handler: Callable[[Any], None]) -> None:
+    def on(self, kind: str, handler: Callable[[Any], object]) -> None:
         """Have messages of a kind handled; a handler does not wait."""
+        if not self._handlers:
+            worker = self._runtime.worker
+            self._runtime.uplink.subscribe(hash32(worker << 32), worker_topic(worker), Lane.LETTER, (), None, self)
         self._handlers[kind] = handler
 
     async def send(self, worker: int, kind: str, message: Any) -> None:
