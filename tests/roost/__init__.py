@@ -1,0 +1,1 @@
+"""Tests of the public package and its command line."""
