@@ -1,0 +1,142 @@
+"""Control messages: the same after the wire however it is cut, and no bytes do worse than BadEnvelope."""
+
+import struct
+from contextlib import suppress
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roost.shared import control
+from roost.shared.bus import Lane
+from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
+from roost.shared.shard_map import ShardMap, Slot
+from tests.shared.json_values import text
+
+numbers = st.integers(0, 2**63 - 1)
+small = st.integers(0, 63)
+slots = st.builds(Slot, small, small)
+maps = st.builds(
+    ShardMap, numbers, small, small, st.dictionaries(small, st.lists(numbers, max_size=3).map(tuple), max_size=3)
+)
+addresses = st.lists(st.tuples(text, st.integers(0, 65535)), max_size=2).map(tuple)
+
+fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
+    control.StartShard: (slots, numbers, text),
+    control.StartWorker: (numbers, text, text, addresses, text),
+    control.Ready: (),
+    control.Failed: (text,),
+    control.Stop: (),
+    control.MapChanged: (maps,),
+    control.WorkerExited: (numbers,),
+    control.JoinNode: (numbers,),
+    control.TakeWorkerNumber: (),
+    control.AskStatus: (),
+    control.AskTopics: (text,),
+    control.AskSubscribers: (text,),
+}
+messages: st.SearchStrategy[control.Message] = st.one_of(
+    [st.builds(kind, *fields) for kind, fields in fields_of.items()]
+)
+answers = st.recursive(
+    st.none() | st.booleans() | numbers | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
+envelopes: st.SearchStrategy[Envelope] = st.one_of(
+    st.builds(control.Tell, messages),
+    st.builds(control.Ask, numbers, messages),
+    st.builds(control.Answer, numbers, answers),
+    st.builds(control.Refusal, numbers, text),
+)
+
+
+def test_every_message_is_tried() -> None:
+    assert set(fields_of) == set(get_args(control.Message))
+
+
+@given(st.lists(envelopes, max_size=4), st.data())
+def test_a_stream_gives_what_was_sent_wherever_it_is_cut(sent: list[Envelope], data: st.DataObject) -> None:
+    stream = b"".join(map(encode_envelope, sent))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    reader = Envelopes()
+    got: list[Envelope] = []
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        got += reader.feed(stream[begin:end])
+    assert got == sent
+
+
+@given(st.lists(envelopes, min_size=1, max_size=3))
+def test_a_reader_that_asks_for_what_is_missing_reads_nothing_of_the_next(sent: list[Envelope]) -> None:
+    stream = b"".join(map(encode_envelope, sent))
+    for envelope in sent:
+        reader = Envelopes()
+        got: list[Envelope] = []
+        while not got:
+            want = reader.missing()
+            assert want > 0
+            piece, stream = stream[:want], stream[want:]
+            got = reader.feed(piece)
+        assert got == [envelope]
+    assert stream == b""
+
+
+@given(envelopes)
+def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
+    """What an answer carries is converted to its type by who asked, so it must be plain data on the way."""
+    (got,) = Envelopes().feed(encode_envelope(control.Answer(1, envelope)))
+    assert isinstance(got, control.Answer)
+    assert msgspec.convert(got.value, Envelope) == envelope
+
+
+def test_statuses_survive_as_answers() -> None:
+    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7)  # noqa: FBT003
+    node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
+    rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
+    for value in (shard, node, rows):
+        (got,) = Envelopes().feed(encode_envelope(control.Answer(1, value)))
+        assert isinstance(got, control.Answer)
+        assert msgspec.convert(got.value, type(value)) == value
+
+
+@given(st.binary())
+def test_no_bytes_do_worse_than_bad_envelope(data: bytes) -> None:
+    for stream in (data, struct.pack(">I", len(data)) + data):
+        with suppress(BadEnvelope):
+            Envelopes().feed(stream)
+
+
+@given(envelopes, st.data())
+def test_no_damaged_envelope_does_worse_than_bad_envelope(envelope: Envelope, data: st.DataObject) -> None:
+    stream = bytearray(encode_envelope(envelope))
+    stream[data.draw(st.integers(4, len(stream) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(BadEnvelope):
+        Envelopes().feed(bytes(stream))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xc1",
+        msgspec.msgpack.encode({"type": "shout"}),
+        msgspec.msgpack.encode({"type": "ask", "number": 1}),
+        msgspec.msgpack.encode({"type": "tell", "message": {"type": "NoSuchMessage"}}),
+        b"\x83\xa4type\xa6answer\xa6number\1\xa5value" + b"\x91" * 100_000 + b"\1",
+        b"\x83\xa4type\xa6answer\xa6number\1\xa5value\xdd\xff\xff\xff\xff",
+        b"\x83\xa4type\xa6answer\xa6number\1\xa5value\x81\x80\1",
+        b"\x83\xa4type\xa6answer\xa6number\1\xa5value\xa1\xff",
+    ],
+    ids=["nothing", "no type", "unknown", "fields missing", "no message", "deep", "too few", "key", "no text"],
+)
+def test_bodies_that_are_no_envelope(body: bytes) -> None:
+    with pytest.raises(BadEnvelope):
+        Envelopes().feed(struct.pack(">I", len(body)) + body)
+
+
+def test_a_length_beyond_the_limit_is_refused_before_its_bytes_come() -> None:
+    with pytest.raises(BadEnvelope, match=str(control.MAX_MESSAGE_BYTES)):
+        Envelopes().feed(struct.pack(">I", control.MAX_MESSAGE_BYTES + 1))
+    assert Envelopes().feed(struct.pack(">I", control.MAX_MESSAGE_BYTES)) == []
