@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from roost.broker.shard import Shard
+from roost.broker.shard import THROUGH_DELAY, Shard
 from roost.gateway.audience import Subscription
 from roost.gateway.delivery import Arrival, Delivery, Open
-from roost.gateway.shard_link import Echo, Frames, Letters
+from roost.gateway.shard_link import ACK_DELAY, Echo, Frames, Letters
 from roost.shared.bus import Form, Lane, decode_shard_parcel, decode_worker_parcel
 from roost.shared.phash2 import hash32
 from roost.shared.shard_map import ShardMap, Slot
 
-LONGEST_DELAY = 0.05
+LONGEST_DELAY = 2 * max(ACK_DELAY, THROUGH_DELAY)
 """Seconds; more than acknowledgements and THROUGH wait for something to travel with."""
 
 

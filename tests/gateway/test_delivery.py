@@ -419,7 +419,8 @@ class TestBrokenSessions:
         bus = MemoryBus(1, 1)
         worker, slot = bus.workers[1], Slot(0, 0)
         bus.settle()
-        session, began = worker.sessions[slot], bus.now
+        bus.now = began = 100.0
+        session = worker.sessions[slot]
         pauses: list[float] = []
         while len(pauses) < 6:
             bus.now += 0.5

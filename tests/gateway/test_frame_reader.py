@@ -15,6 +15,8 @@ from roost.shared.frames import CloseCode
 from tests.shared.client_frames import received
 
 MASK = b"\x11\x22\x33\x44"
+REST_OF_A_HEAD = b"\0" * 12
+"""The library refuses some heads by their first two bytes, our reader when the head is whole. With this it is."""
 
 
 @dataclass
@@ -127,7 +129,7 @@ def streams(draw: st.DrawFn) -> bytes:
     usual = text_frames | text_frames | fragmented() | control_frames | st.builds(frame, st.just(0x82), payloads)
     frames = draw(st.lists(usual, max_size=5))
     if draw(st.booleans()):
-        frames += [draw(bad_frames), *draw(st.lists(usual, max_size=2))]
+        frames += [draw(bad_frames), *draw(st.lists(usual, max_size=2)), REST_OF_A_HEAD]
     return b"".join(frames)
 
 
@@ -147,6 +149,7 @@ def test_a_stream_means_the_same_byte_by_byte(stream: bytes) -> None:
 
 @given(st.binary(), st.data())
 def test_no_bytes_do_worse_than_close_the_connection(stream: bytes, data: st.DataObject) -> None:
+    stream += REST_OF_A_HEAD
     cut = data.draw(st.integers(0, len(stream)))
     assert read([stream[:cut], stream[cut:]]) == read_by_library(stream)
 

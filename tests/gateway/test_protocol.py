@@ -31,11 +31,12 @@ from roost.gateway.protocol import (
     Wait,
 )
 from roost.shared.serializer import EMPTY_OBJECT, Message
+from roost.shared.topics import RESERVED
 from tests.shared.json_values import typed
 
 MAX_CHANNELS = 2
 ROUTED = ["room:a", "room:b", "room:c"]
-ODD_TOPICS: list[Any] = ["nomatch", "phoenix", None, 1, ["room:a"], {"room": "a"}]
+ODD_TOPICS: list[Any] = ["nomatch", "phoenix", f"{RESERVED}room:a", None, 1, ["room:a"], {"room": "a"}]
 JOIN_REFS: list[Any] = [None, "1", 1, 1.0, True, ""]
 """Refs that are all different, though Python takes some of them for equal."""
 
@@ -44,7 +45,7 @@ Step = tuple[Any, ...]
 
 
 def find(topic: str) -> str | None:
-    return "route" if topic.startswith("room:") else None
+    return "route" if topic.lstrip(RESERVED).startswith("room:") else None
 
 
 def reply(join_ref: Any, message: Message, status: str, response: Any) -> Step:
@@ -121,7 +122,7 @@ class Phoenix:
         return alive
 
     def _join(self, message: Message, old: Joining | None) -> list[Step]:
-        unmatched = not isinstance(message.topic, str) or find(message.topic) is None
+        unmatched = not isinstance(message.topic, str) or not message.topic.startswith("room:")
         if old is None and unmatched:
             return [self._unmatched(message)]  # row 2
         steps: list[Step] = []
