@@ -2,16 +2,14 @@
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-import uvloop
 
 from roost.gateway.eager import Runner
-
-LIMIT = 5.0
-"""Seconds after which something that was to happen is taken not to."""
+from tests.gateway import loops
+from tests.gateway.loops import LIMIT
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
 
@@ -56,30 +54,25 @@ class Stage:
         return await asyncio.wait_for(self.results.get(), LIMIT)
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[Stage], Awaitable[None]]], None]]:
-    """Runs a scene on a loop of either kind; fails if the loop was told of an error."""
-    errors: list[dict[str, Any]] = []
-
-    async def on_stage(scene: Callable[[Stage], Awaitable[None]]) -> None:
-        stage = Stage()
-        stage.loop.set_exception_handler(lambda _, context: errors.append(context))
-        await asyncio.sleep(0)  # the parked task starts
-        try:
-            await scene(stage)
-        finally:
-            stage.runner.close()
-
-    def play(scene: Callable[[Stage], Awaitable[None]]) -> None:
-        factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-        with asyncio.Runner(loop_factory=factory) as loop_runner:
-            loop_runner.run(on_stage(scene))
-
-    yield play
-    assert errors == []
-
-
 Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def play(play: loops.Play) -> Play:
+    """Plays a scene on a stage, on each kind of loop."""
+
+    def play_on_stage(scene: Callable[[Stage], Awaitable[None]]) -> None:
+        async def staged() -> None:
+            stage = Stage()
+            await asyncio.sleep(0)  # the parked task starts
+            try:
+                await scene(stage)
+            finally:
+                stage.runner.close()
+
+        play(staged)
+
+    return play_on_stage
 
 
 class Signal:
