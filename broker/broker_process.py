@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Any, Final
 
-from roost.broker.pool import fresh_map, restarted
+from roost.broker.pool import fresh, restarted
 from roost.shared.config import Settings
 from roost.shared.control import (
     AskStatus,
@@ -84,9 +84,9 @@ class Broker:
         """A fresh epoch; but while workers of an earlier broker live, the map that they know (rule M7)."""
         previous = self._run_dir.read_map()
         if not self._run_dir.live_workers() or not previous.epochs:
-            fresh = fresh_map(previous, shards)
-            self._run_dir.write_map(fresh)
-            return fresh
+            first = fresh(previous, shards)
+            self._run_dir.write_map(first)
+            return first
         return previous
 
     async def _next_incarnation(self, slot: Slot) -> StartShard:

@@ -1,0 +1,238 @@
+"""The command line of the load tests."""
+
+import json as json_format
+import resource
+import signal
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from tests.load import scenarios, table
+from tests.load.display import Display
+from tests.load.options import scenario
+from tests.load.orders import LoadTestFailed
+from tests.load.plan import Crowding, Visits, Work
+from tests.load.result import Report
+from tests.load.scenarios import Setup
+
+app: Final = typer.Typer(
+    help="Load tests: start a node, drive it, compare it with a bare loop that only writes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Rooms = Annotated[int, typer.Option(min=1, max=50_000)]
+Members = Annotated[int, typer.Option("--clients", min=1, max=110_000, help="Clients in each room.")]
+Clients = Annotated[int, typer.Option(min=1, max=110_000, help="Clients in all.")]
+InFlight = Annotated[int, typer.Option(min=1, help="Messages in flight in each room: a closed loop.")]
+InFlightInAll = Annotated[int, typer.Option("--in-flight", min=1, help="Pushes in flight in all: a closed loop.")]
+Rate = Annotated[float, typer.Option(min=0, help="Messages a second into all rooms together: an open loop instead.")]
+Payload = Annotated[int, typer.Option(min=43, max=60_000, help="Bytes of a message's payload.")]
+Seconds = Annotated[float, typer.Option(min=0.1, max=86_400, help="How long to measure.")]
+Minutes = Annotated[float, typer.Option(min=0.05, max=10_000, help="How long to measure.")]
+Warmup = Annotated[float, typer.Option(min=0, max=60, help="Seconds before that.")]
+AtOnce = Annotated[int, typer.Option(min=1, max=4096, help="Clients under way at the same time while joining.")]
+Storm = Annotated[bool, typer.Option("--storm", help="Then the gateway restarts, and all come back at once.")]
+Period = Annotated[float, typer.Option(min=0.1, help="Seconds between two heartbeats of a client.")]
+Broadcasts = Annotated[int, typer.Option(min=0, max=1000, help="Broadcasts to all at the end.")]
+Visitors = Annotated[int, typer.Option(min=1, max=18_000, help="Clients that come and go.")]
+Stay = Annotated[float, typer.Option(min=0.01, help="Seconds between a visitor's join and its leave.")]
+Reconnect = Annotated[bool, typer.Option("--reconnect", help="Visitors come on a new connection each time.")]
+
+
+@app.command()
+@scenario
+def fanout(
+    setup: Setup,
+    rooms: Rooms = 1,
+    clients: Members = 1000,
+    in_flight: InFlight = 32,
+    rate: Rate = 0.0,
+    payload: Payload = 64,
+    seconds: Seconds = 5.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """Broadcasts to large rooms."""
+    work = _work("fanout", payload, in_flight, rate, seconds, warmup)
+    return scenarios.drive(setup, Crowding(rooms, clients), work)
+
+
+@app.command("rooms")
+@scenario
+def many_rooms(
+    setup: Setup,
+    rooms: Rooms = 500,
+    clients: Members = 2,
+    in_flight: InFlight = 1,
+    rate: Rate = 0.0,
+    payload: Payload = 64,
+    seconds: Seconds = 5.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """Broadcasts to many small rooms."""
+    work = _work("rooms", payload, in_flight, rate, seconds, warmup)
+    return scenarios.drive(setup, Crowding(rooms, clients), work)
+
+
+@app.command()
+@scenario
+def echo(
+    setup: Setup,
+    clients: Clients = 200,
+    in_flight: InFlightInAll = 200,
+    rate: Rate = 0.0,
+    payload: Payload = 64,
+    seconds: Seconds = 5.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """Pushes that are answered."""
+    window = max(1, in_flight // clients)
+    work = replace(_work("echo", payload, window, rate, seconds, warmup), event="ping")
+    return scenarios.drive(setup, Crowding(min(clients, in_flight), 1), work)
+
+
+@app.command()
+@scenario
+def floor(
+    setup: Setup,
+    rooms: Rooms = 1,
+    clients: Members = 1000,
+    in_flight: InFlight = 32,
+    rate: Rate = 0.0,
+    payload: Payload = 64,
+    seconds: Seconds = 5.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """The bare loop alone: what the kernel charges for writing the frames."""
+    work = _work("floor", payload, in_flight, rate, seconds, warmup)
+    return scenarios.floor_alone(setup, Crowding(rooms, clients), work)
+
+
+@app.command()
+@scenario
+def join(
+    setup: Setup, clients: Clients = 5000, rooms: Rooms = 1, at_once: AtOnce = 128, storm: Storm = False
+) -> Report:
+    """Connect and join as fast as the server allows."""
+    return scenarios.join(setup, _crowding(clients, rooms, at_once), storm=storm)
+
+
+@app.command()
+@scenario
+def idle(
+    setup: Setup,
+    clients: Clients = 15_000,
+    rooms: Rooms = 1,
+    at_once: AtOnce = 128,
+    seconds: Seconds = 30.0,
+    period: Period = 30.0,
+    broadcasts: Broadcasts = 5,
+) -> Report:
+    """Clients that are only there: their memory, the CPU of their heartbeats, a broadcast to all."""
+    crowding = _crowding(clients, rooms, at_once)
+    return scenarios.idle(setup, crowding, seconds=seconds, period=period, broadcasts=broadcasts)
+
+
+@app.command()
+@scenario
+def churn(
+    setup: Setup,
+    rooms: Rooms = 1,
+    clients: Members = 1000,
+    visitors: Visitors = 100,
+    stay: Stay = 0.1,
+    reconnect: Reconnect = False,
+    rate: Rate = 50.0,
+    payload: Payload = 64,
+    seconds: Seconds = 10.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """Joins and leaves under broadcast."""
+    work = _work("churn", payload, 0, rate, seconds, warmup)
+    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect))
+
+
+@app.command()
+@scenario
+def mixed(
+    setup: Setup,
+    rooms: Rooms = 100,
+    clients: Members = 20,
+    visitors: Visitors = 400,
+    stay: Stay = 2.0,
+    rate: Rate = 500.0,
+    payload: Payload = 64,
+    seconds: Seconds = 60.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """A day of a chat service in a minute: messages, visitors on new connections, as many as the hour brings."""
+    work = replace(_work("mixed", payload, 0, rate, seconds, warmup), day=True)
+    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect=True))
+
+
+@app.command()
+@scenario
+def soak(
+    setup: Setup,
+    minutes: Minutes = 60.0,
+    rooms: Rooms = 100,
+    clients: Members = 20,
+    visitors: Visitors = 200,
+    stay: Stay = 2.0,
+    rate: Rate = 300.0,
+    payload: Payload = 64,
+) -> Report:
+    """Hours of messages, comings and goings: does memory or latency drift?"""
+    work = replace(_work("soak", payload, 0, rate, minutes * 60, 1.0), slices=200)
+    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect=True))
+
+
+@app.command("table")
+def table_of_the_readme(
+    seconds: Seconds = 5.0,
+    rounds: Annotated[int, typer.Option(min=1, max=99, help="How often each line is measured.")] = 1,
+    clients: Annotated[int, typer.Option(min=1, max=18_000, help="Clients that join.")] = 5000,
+    shards: Annotated[int | None, typer.Option(min=1, help="Shards of the node.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers of the node.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+) -> None:
+    """The table of the README, in Markdown."""
+    setup = Setup(Display(), shards=shards, workers=workers)
+    measured = list(table.measure(setup, seconds, rounds, clients))
+    print(table.markdown(measured, rounds))
+    reports = [report for line in measured for report in line.reports]
+    if json:
+        json.write_text(json_format.dumps([report.as_data() for report in reports], indent=2) + "\n")
+    if not all(report.faultless() for report in reports):
+        raise typer.Exit(1)
+
+
+def _crowding(clients: int, rooms: int, at_once: int) -> Crowding:
+    return Crowding(rooms, max(1, clients // rooms), at_once=at_once)
+
+
+def _work(title: str, payload: int, in_flight: int, rate: float, seconds: float, warmup: float) -> Work:
+    """A rate makes it an open loop, whatever the window."""
+    window = 0 if rate else in_flight
+    return Work(title, payload_bytes=payload, window=window, rate=rate, seconds=seconds, warmup=warmup)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(143)
+
+
+def main() -> None:
+    """Run a scenario; whatever ends it, what it started goes first."""
+    signal.signal(signal.SIGTERM, _terminated)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        app()
+    except LoadTestFailed as failure:
+        Console(stderr=True).print(f"The load test failed: {failure}", style="red", highlight=False, markup=False)
+        raise SystemExit(1) from None

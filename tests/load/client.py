@@ -1,0 +1,114 @@
+"""A client on its way in: connected, upgraded, joined; each step as soon as the one before is answered."""
+
+import errno
+import os
+import select
+import socket
+import time
+from typing import Final
+
+import msgspec
+
+from tests.load.orders import Address
+from tests.load.wire import TEXT, NotWebSocket, check_handshake, client_frame, cut_frame, handshake, join_text, topic_of
+
+CONNECT_LIMIT: Final = 5.0
+"""Seconds in which the kernel must have connected; on one machine it takes microseconds or is refused."""
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""Linux's option (in Python 3.12 and later by name): the port is chosen at connect, so 28,000 are free for each
+target."""
+_END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+class TurnedAway(Exception):
+    """The server did not let a client in, or not any more; the text says why."""
+
+
+class Newcomer:
+    """One client until it has joined its room."""
+
+    __slots__ = ("_upgraded", "began", "rest", "room", "socket")
+
+    def __init__(self, address: Address, source: str | None, room: int) -> None:
+        """Connect and ask for a WebSocket. Raises TurnedAway."""
+        self.began = time.monotonic_ns()
+        self.room = room
+        self.rest = b""
+        """What has come and is not read; once the client has joined, what followed the reply."""
+        self._upgraded = False
+        self.socket = _connected(address, source)
+        try:
+            self._write(handshake(address.host, address.port, address.path))
+        except TurnedAway:
+            self.socket.close()
+            raise
+
+    def advance(self) -> bool:
+        """Something has come; returns whether the client has joined now. Raises TurnedAway."""
+        try:
+            data = self.socket.recv(4096)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise TurnedAway(f"the connection broke: {error.strerror}") from None
+        if not data:
+            raise TurnedAway("the server closed the connection")
+        self.rest += data
+        return self._joined() if self._upgraded else self._upgrade()
+
+    def _upgrade(self) -> bool:
+        head, end, rest = self.rest.partition(_END_OF_HEAD)
+        if end:
+            try:
+                check_handshake(head)
+            except NotWebSocket as error:
+                raise TurnedAway(f"the server answered the handshake with {error}") from None
+            self._upgraded, self.rest = True, rest
+            self._write(client_frame(join_text(topic_of(self.room)), os.urandom(4)))
+        return False
+
+    def _joined(self) -> bool:
+        while (cut := cut_frame(self.rest)) is not None:
+            frame, self.rest = cut
+            if frame.opcode != TEXT:
+                raise TurnedAway("the server closed the WebSocket")
+            _, _, _, event, payload = msgspec.json.decode(frame.payload)
+            if event == "phx_reply":
+                if payload["status"] != "ok":
+                    raise TurnedAway(f"the server refused the join: {frame.payload.decode()}")
+                return True
+        return False
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self.socket.send(data)
+        except OSError as error:
+            raise TurnedAway(f"the connection broke: {error.strerror}") from None
+
+
+def _connected(address: Address, source: str | None) -> socket.socket:
+    client = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source is not None:
+            client.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((source, 0))
+        error = client.connect_ex((address.host, address.port))
+        if error == errno.EINPROGRESS:
+            error = _outcome(client)
+    except OSError as failure:
+        client.close()
+        raise TurnedAway(f"cannot connect: {failure.strerror}") from None
+    if error:
+        client.close()
+        raise TurnedAway(f"cannot connect: {os.strerror(error)}")
+    return client
+
+
+def _outcome(client: socket.socket) -> int:
+    """Wait for a connect that the kernel could not finish at once."""
+    waiting = select.poll()
+    waiting.register(client, select.POLLOUT)
+    if not waiting.poll(CONNECT_LIMIT * 1000):
+        return errno.ETIMEDOUT
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -1,0 +1,173 @@
+"""From what the generator and /proc have counted to figures and faults. Pure."""
+
+from typing import Final
+
+from tests.load.histogram import Histogram
+from tests.load.orders import Driven, Held, Joined, Visited
+from tests.load.result import Figure, Point, Result, Unit
+from tests.load.usage import Usage
+
+OF_IT: Final = " of it"
+_MILLISECOND: Final = 1e6
+_LATENCIES: Final = ((50, "p50"), (99, "p99"), (99.9, "p99_9"), (100, "max"))
+
+
+def add_joining(result: Result, joined: Joined, usage: Usage, prefix: str = "") -> None:
+    """How joining went; `prefix` tells a second time from the first."""
+    rate = joined.clients / joined.seconds
+    key, label = prefix.replace(" ", "_"), prefix
+    quoted = None if usage.refusal() else rate
+    result.figures.append(Figure(f"{key}joins_per_second", f"{label}joins", quoted, Unit.PER_SECOND))
+    result.figures += _latencies(f"{key}join_latency", f"{label}connect to joined", joined.latency, quotable=True)
+    result.figures.append(Figure(f"{key}join_failures", f"{label}attempts turned away", joined.failures, Unit.COUNT))
+    _add_cpu(result, usage, joined.clients / usage.seconds, f"{key}join", f"{label}join")
+    if joined.failures:
+        result.notes.append(f"{joined.failures} attempts to join failed and were repeated: {joined.reason}")
+
+
+def add_driving(
+    result: Result, driven: Driven, usage: Usage, *, open_loop: bool, visited: Visited | None = None
+) -> None:
+    """How the traffic went; what the server did for visitors, it did with the same CPU."""
+    quotable = not usage.refusal()
+    rate = driven.deliveries / driven.seconds
+    figures = result.figures
+    figures.append(
+        Figure("deliveries_per_second", "deliveries", rate if quotable else None, Unit.PER_SECOND, not open_loop)
+    )
+    figures.append(
+        Figure(
+            "messages_per_second", "messages", driven.messages / driven.seconds if quotable else None, Unit.PER_SECOND
+        )
+    )
+    figures += _latencies("latency", "latency", driven.latency, quotable=quotable)
+    figures += _latencies("last", "to the last member", driven.last, quotable=quotable)
+    figures += _latencies("spread", "first to last", driven.spread, quotable=quotable)
+    to_visitors = visited.deliveries / visited.seconds if visited else 0.0
+    _add_cpu(result, usage, rate + to_visitors, "delivery", "delivery")
+    _add_losses(result, driven)
+    result.latency = driven.latency
+    result.timeline = [
+        Point(
+            piece.at,
+            piece.deliveries / piece.seconds,
+            piece.latency.percentile(50) / _MILLISECOND,
+            piece.latency.percentile(99) / _MILLISECOND,
+        )
+        for piece in driven.slices
+        if piece.seconds
+    ]
+
+
+def add_holding(result: Result, held: Held, usage: Usage) -> None:
+    """How idling went."""
+    result.figures += [
+        Figure("heartbeats", "heartbeats", held.beats, Unit.COUNT),
+        Figure("unanswered", "of them not answered", held.beats - held.answers, Unit.COUNT),
+    ]
+    result.figures += _latencies("heartbeat", "heartbeat", held.latency, quotable=True)
+    total = 100 * sum(usage.by_kind().values()) / usage.seconds
+    result.figures.append(Figure("idle_cpu", "server CPU while idle", total, Unit.PERCENT_OF_A_CORE))
+    for kind, cpu in usage.by_kind().items():
+        share = 100 * cpu / usage.seconds
+        result.figures.append(Figure(f"idle_cpu_{kind}", kind, share, Unit.PERCENT_OF_A_CORE, group=OF_IT))
+    if held.beats > held.answers:
+        result.faults.append(f"{held.beats - held.answers} heartbeats were not answered")
+    _add_disconnected(result, held.disconnected)
+
+
+def add_visits(result: Result, visited: Visited) -> None:
+    """How those fared who came and went."""
+    result.figures += [
+        Figure("visits_per_second", "joins and leaves", visited.leaves / visited.seconds, Unit.PER_SECOND),
+        Figure("visit_deliveries", "deliveries to visitors", visited.deliveries / visited.seconds, Unit.PER_SECOND),
+    ]
+    result.figures += _latencies("visit_join", "join under load", visited.join_latency, quotable=True)
+    for count, what in (
+        (visited.lost, "messages missed by visitors while they were joined"),
+        (visited.duplicated, "messages that visitors received twice"),
+        (visited.stray, "messages that visitors received after they had left"),
+        (visited.failures, f"visitors turned away ({visited.reason})"),
+    ):
+        if count:
+            result.faults.append(f"{count} {what}")
+
+
+def add_drift(result: Result, driven: Driven) -> None:
+    """What has changed from the first tenth of the time to the last: that is how leaks and backlogs show."""
+    tenth = max(1, len(driven.slices) // 10)
+    for figure_key, pieces in (("early", driven.slices[:tenth]), ("late", driven.slices[-tenth:])):
+        histogram = Histogram()
+        for piece in pieces:
+            histogram.add(piece.latency)
+        value = histogram.percentile(99) / _MILLISECOND
+        result.figures.append(Figure(f"{figure_key}_p99", figure_key, value, Unit.MILLISECONDS, group="p99"))
+    if result.memory:
+        tenth = max(1, len(result.memory) // 10)
+        for figure_key, points in (("early", result.memory[:tenth]), ("late", result.memory[-tenth:])):
+            value = sum(size for _, size in points) / len(points)
+            result.figures.append(Figure(f"{figure_key}_memory", figure_key, value, Unit.MEGABYTES, group="memory"))
+
+
+def add_memory(result: Result, a_client: dict[str, float]) -> None:
+    """Memory beyond the processes' base."""
+    total = sum(a_client.values()) / 1000
+    result.figures.append(Figure("memory_a_client", "memory a client", total, Unit.KILOBYTES))
+    result.figures += [
+        Figure(f"memory_a_client_{kind}", kind, size / 1000, Unit.KILOBYTES, group=OF_IT)
+        for kind, size in a_client.items()
+    ]
+
+
+def _latencies(key: str, label: str, histogram: Histogram, *, quotable: bool) -> list[Figure]:
+    if not histogram.count:
+        return []
+    return [
+        Figure(
+            f"{key}_{name}",
+            name.replace("_", "."),
+            histogram.percentile(percent) / _MILLISECOND if quotable else None,
+            Unit.MILLISECONDS,
+            group=label,
+        )
+        for percent, name in _LATENCIES
+    ]
+
+
+def _add_cpu(result: Result, usage: Usage, per_second: float, key: str, label: str) -> None:
+    """CPU for each delivery or join, by kind of process."""
+    scale = 1e6 / max(per_second * usage.seconds, 1.0)
+    kinds, figures = usage.by_kind(), result.figures
+    if kinds:
+        total = sum(kinds.values()) * scale
+        figures.append(Figure(f"cpu_a_{key}", f"server CPU a {label}", total, Unit.MICROSECONDS, compared=True))
+    if len(kinds) > 1:
+        figures += [
+            Figure(f"cpu_a_{key}_{kind}", kind, cpu * scale, Unit.MICROSECONDS, group=OF_IT)
+            for kind, cpu in kinds.items()
+        ]
+    generator = sum(usage.generator) * usage.seconds * scale
+    busiest = 100 * max(usage.generator, default=0.0)
+    figures.append(Figure(f"generator_a_{key}", f"generator CPU a {label}", generator, Unit.MICROSECONDS))
+    figures.append(Figure(f"generator_share_{key}", " its busiest process", busiest, Unit.PERCENT_OF_A_CORE))
+    result.notes.append(f"{label}: {usage.saturated()}; other load {usage.other():.2f} cores")
+    result.other_load = max(result.other_load, usage.other())
+    if refusal := usage.refusal():
+        result.notes.append(f"{label}: {refusal}")
+
+
+def _add_losses(result: Result, driven: Driven) -> None:
+    for key, count, what in (
+        ("lost", driven.lost, "deliveries were lost"),
+        ("duplicated", driven.duplicated, "deliveries came twice"),
+        ("corrupt", driven.corrupt, "frames were not what was expected, or came out of turn"),
+    ):
+        result.figures.append(Figure(key, key, count, Unit.COUNT, group="faults"))
+        if count:
+            result.faults.append(f"{count} {what}")
+    _add_disconnected(result, driven.disconnected)
+
+
+def _add_disconnected(result: Result, clients: int) -> None:
+    if clients:
+        result.faults.append(f"{clients} clients were cut off by the server")

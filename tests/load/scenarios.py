@@ -1,0 +1,153 @@
+"""The scenarios: each starts a server, drives it, and does the same to the floor where that makes sense."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tests.load.bench import Bench
+from tests.load.display import Display
+from tests.load.findings import add_drift, add_driving, add_holding, add_joining, add_memory, add_visits
+from tests.load.orders import LoadTestFailed
+from tests.load.plan import Crowding, Visits, Work
+from tests.load.result import Report, Result
+from tests.load.server import Floor, Node, RunningServer, Server
+
+LONGEST_ON_THE_FLOOR: Final = 10.0
+"""Seconds for which the floor is driven at most: it does not change over hours."""
+BROADCAST_RATE: Final = 0.5
+"""A second, of the broadcasts to all idle clients."""
+MEGABYTE: Final = 1e6
+MOST_COMPLAINTS: Final = 5
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is driven, and from where."""
+
+    display: Display
+    url: str | None = None
+    run_dir: str | None = None
+    shards: int | None = None
+    workers: int | None = None
+    processes: int | None = None
+    floor: bool = True
+
+    def server(self) -> AbstractContextManager[Server]:
+        """The server that runs already, or a node of our own."""
+        return RunningServer(self.url, self.run_dir) if self.url else Node(self.shards, self.workers)
+
+    def settings(self) -> dict[str, Any]:
+        """For the report."""
+        return {"url": self.url, "shards": self.shards, "workers": self.workers}
+
+
+def drive(setup: Setup, crowding: Crowding, work: Work) -> Report:
+    """Rooms under traffic: fanout, rooms, echo."""
+    crowding = replace(crowding, processes=setup.processes)
+    results = [_driven(setup.server(), setup, crowding, work)]
+    if setup.floor:
+        results.append(_driven(Floor(), setup, crowding, work))
+    return Report(work.title, _settings(setup, crowding, work), results)
+
+
+def floor_alone(setup: Setup, crowding: Crowding, work: Work) -> Report:
+    """The bare loop and nothing else."""
+    return Report("floor", _settings(setup, crowding, work), [_driven(Floor(), setup, crowding, work)])
+
+
+def join(setup: Setup, crowding: Crowding, *, storm: bool) -> Report:
+    """All clients connect and join; then, in a storm, all of them again at once."""
+    crowding = replace(crowding, processes=setup.processes)
+    result = Result("")
+    with _bench(setup.server(), setup, crowding, result) as bench:
+        add_joining(result, *bench.join())
+        add_memory(result, bench.memory_a_client())
+        _add_memory_points(result, bench)
+        if storm:
+            bench.drain()
+            add_joining(result, *bench.join(), prefix="storm ")
+    return Report("join", _settings(setup, crowding), [result])
+
+
+def idle(setup: Setup, crowding: Crowding, *, seconds: float, period: float, broadcasts: int) -> Report:
+    """Clients that only send heartbeats; at the end, a few broadcasts to all of them."""
+    crowding = replace(crowding, processes=setup.processes)
+    result = Result("")
+    work = Work("broadcasts to all", rate=BROADCAST_RATE, warmup=0.0, seconds=broadcasts / BROADCAST_RATE, slices=1)
+    with _bench(setup.server(), setup, crowding, result) as bench:
+        add_joining(result, *bench.join())
+        add_memory(result, bench.memory_a_client())
+        _add_memory_points(result, bench)
+        add_holding(result, *bench.hold(seconds, period))
+        if broadcasts:
+            driven, _, usage = bench.drive(work)
+            add_driving(result, driven, usage, open_loop=True)
+    return Report("idle", {**_settings(setup, crowding), "seconds": seconds, "heartbeat_period": period}, [result])
+
+
+def come_and_go(setup: Setup, crowding: Crowding, work: Work, visits: Visits) -> Report:
+    """Rooms under traffic in which some come and go all the time: churn, mixed, soak."""
+    crowding = replace(crowding, processes=setup.processes)
+    result = Result("")
+    with _bench(setup.server(), setup, crowding, result, visitor_processes=1) as bench:
+        bench.join()
+        driven, visited, usage = bench.drive(work, visits)
+        assert visited is not None
+        add_driving(result, driven, usage, open_loop=True, visited=visited)
+        add_visits(result, visited)
+        _add_memory_points(result, bench, over="seconds")
+        add_drift(result, driven)
+    results = [result]
+    if setup.floor:
+        short = replace(work, seconds=min(work.seconds, LONGEST_ON_THE_FLOOR), day=False)
+        results.append(_driven(Floor(), setup, crowding, short))
+        results[-1].notes.append("the floor has the same messages, but no visitors")
+    settings = {**_settings(setup, crowding, work), "visitors": visits.visitors, "stay": visits.stay}
+    return Report(work.title, settings, results)
+
+
+def _driven(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, work: Work) -> Result:
+    result = Result("")
+    with _bench(server, setup, crowding, result) as bench:
+        bench.join()
+        driven, _, usage = bench.drive(work)
+        add_driving(result, driven, usage, open_loop=work.rate > 0)
+    return result
+
+
+@contextmanager
+def _bench(
+    server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, result: Result, visitor_processes: int = 0
+) -> Iterator[Bench]:
+    """A server that runs and a crowd before it; what the server complains about becomes a fault."""
+    with server as running:
+        result.server = running.name
+        try:
+            with Bench(running, crowding, setup.display, visitor_processes) as bench:
+                yield bench
+        except LoadTestFailed as failure:
+            complaints = "\n".join(running.complaints()[-MOST_COMPLAINTS:])
+            raise LoadTestFailed(f"{failure}\n{complaints}".rstrip()) from None
+        result.faults += [f"the server logged: {line}" for line in running.complaints()[:MOST_COMPLAINTS]]
+
+
+def _add_memory_points(result: Result, bench: Bench, over: str = "clients") -> None:
+    result.memory_over = over
+    result.memory = [
+        (point.clients if over == "clients" else point.at, point.size / MEGABYTE) for point in bench.memory_points
+    ]
+
+
+def _settings(setup: Setup, crowding: Crowding, work: Work | None = None) -> dict[str, Any]:
+    settings: dict[str, Any] = {**setup.settings(), "rooms": crowding.rooms, "members": crowding.members}
+    if work:
+        settings |= {
+            "event": work.event,
+            "payload_bytes": work.payload_bytes,
+            "in_flight": work.window * crowding.rooms or None,
+            "rate": work.rate or None,
+            "warmup": work.warmup,
+            "seconds": work.seconds,
+        }
+    return settings
