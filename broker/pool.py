@@ -12,7 +12,8 @@ old one. Whoever carries a step out writes the map first and acts then: what mus
 who lives, so a broker that dies between the two loses nothing.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 
 from roost.shared.shard_map import ShardMap, Slot
@@ -80,7 +81,10 @@ def retired(current: ShardMap) -> ShardMap:
 
 
 def next_map(
-    current: ShardMap, opened: Set[tuple[Slot, int]], publishing: Mapping[int, int], live_workers: Set[int]
+    current: ShardMap,
+    opened: AbstractSet[tuple[Slot, int]],
+    publishing: Mapping[int, int],
+    live_workers: AbstractSet[int],
 ) -> ShardMap | None:
     """The next step of a change of shards, None while something is to be waited for.
 
@@ -95,7 +99,7 @@ def next_map(
     return None
 
 
-def unopened(current: ShardMap, opened: Set[tuple[Slot, int]]) -> set[Slot]:
+def unopened(current: ShardMap, opened: AbstractSet[tuple[Slot, int]]) -> set[Slot]:
     """Slots of the newest epoch whose incarnation has not said that it is open."""
     epoch = newest(current)
     return {slot for slot, incarnation in current.slots().items() if slot.epoch == epoch} - {
@@ -103,7 +107,7 @@ def unopened(current: ShardMap, opened: Set[tuple[Slot, int]]) -> set[Slot]:
     }
 
 
-def behind(current: ShardMap, publishing: Mapping[int, int], live_workers: Set[int]) -> set[int]:
+def behind(current: ShardMap, publishing: Mapping[int, int], live_workers: AbstractSet[int]) -> set[int]:
     """Live workers that do not yet say that they publish where the map says."""
     return {worker for worker in live_workers if publishing.get(worker) != current.publish}
 

@@ -121,7 +121,7 @@ class _Parked:
         except asyncio.CancelledError as cancelled:
             if self._rest is None:
                 return
-            # It came before the take-over, and is meant for the coroutine: let it be thrown at its first wait.
+            # It came before the take-over, and is meant for the coroutine.
             await _finish(_interrupted(self._rest, cancelled), self._then)
             return
         await _finish(self._rest, self._then)
@@ -140,18 +140,17 @@ async def _finish(rest: Any, then: Any) -> None:
 
 @generator_coroutine
 def _interrupted(rest: Generator[Any, Any, Any], error: BaseException) -> Generator[Any, Any, Any]:
-    """The rest with an error thrown into it where it waits."""
-    step: Callable[..., Any] = rest.throw
-    argument: Any = error
+    """The rest, cancelled as a task is: by way of what it waits for, if that can be cancelled."""
     try:
-        rest.send(None)
+        awaited = rest.send(None)
+        if awaited is None or not awaited.cancel():
+            awaited = rest.throw(error)
         while True:
-            awaited = step(argument)
+            step: Callable[..., Any] = rest.send
             try:
                 argument = yield awaited
-                step = rest.send
             except BaseException as thrown:  # noqa: BLE001 - it is meant for the coroutine
-                argument = thrown
-                step = rest.throw
+                step, argument = rest.throw, thrown
+            awaited = step(argument)
     except StopIteration as finished:
         return finished.value

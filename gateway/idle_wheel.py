@@ -1,7 +1,8 @@
 """Which connections have been silent for too long, without a timer for each. Pure.
 
 A wheel of coarse time slots: a connection sits in one slot and is looked at when the slot comes round; one that was
-heard meanwhile moves on. A connection's limit is met to within one slot, an eighth of the limit.
+heard meanwhile moves on. Nobody is found silent before the limit, everybody within one slot after it, an eighth of the
+limit.
 """
 
 from typing import Final, Generic, Protocol, TypeVar
@@ -50,10 +51,11 @@ class IdleWheel(Generic[H]):
         self.now = now
         silent = []
         for connection in self._slots.pop(self._turns, ()):
-            left = connection.heard + self._limit - now
+            # It may have been heard up to one period after the turn that it noted.
+            left = connection.heard + self.period + self._limit - now
             if left <= 0:
                 silent.append(connection)
             else:
-                turns = self._turns + 1 + int(left / self.period)
+                turns = self._turns + max(1, round(left / self.period))
                 self._slots.setdefault(turns, set()).add(connection)
         return silent

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.broker.pool import fresh_map, restarted
+from roost.broker.pool import fresh, restarted
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 
 
 @given(st.integers(1, 64), st.integers(1, 64))
-def test_a_fresh_map_uses_no_epoch_again(shards: int, more: int) -> None:
-    first = fresh_map(EMPTY, shards)
-    second = fresh_map(first, more)
+def test_a_fresh_uses_no_epoch_again(shards: int, more: int) -> None:
+    first = fresh(EMPTY, shards)
+    second = fresh(first, more)
     assert first.epochs == {0: (0,) * shards}
     assert second.epochs == {1: (0,) * more}
     assert EMPTY.version < first.version < second.version

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from roost.broker.pool import fresh_map
+from roost.broker.pool import fresh
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.runtime import Runtime
 from roost.gateway.turn import Turn
@@ -20,7 +20,7 @@ def lone_worker(endpoint: Endpoint | None = None) -> Iterator[Runtime]:
     loop = asyncio.get_running_loop()
     with short_directory() as path:
         run_dir = RunDirectory.open(str(path / "run"))
-        run_dir.write_map(fresh_map(EMPTY, 1))
+        run_dir.write_map(fresh(EMPTY, 1))
         turn = Turn(loop)
         uplink = Uplink(run_dir, 1, turn, loop)
         runtime = Runtime(1, endpoint or Endpoint(), loop, turn, uplink)

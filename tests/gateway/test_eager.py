@@ -485,3 +485,53 @@ class TestSurroundings:
             assert stage.finished() == []
 
         play(scene)
+
+
+class TestFromWithinATask:
+    """What a coroutine that waited brought about happens in its task; the next coroutine is often begun right there."""
+
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_the_next_one_may_begin_when_one_that_waited_has_finished(self, play: Play, waits: bool) -> None:
+        """A channel's mailbox: a message came while a handler waited, and is handled when that has finished."""
+
+        async def next_one() -> str:
+            if waits:
+                await asyncio.sleep(0)
+            return "next"
+
+        async def scene(stage: Stage) -> None:
+            def begin_next(value: Any, error: BaseException | None) -> None:
+                stage.then(value, error)
+                stage.run(next_one())
+
+            await stage.outside(lambda: stage.runner.run(asyncio.sleep(0, "first"), None, begin_next))
+            assert await stage.result() == ("first", None)
+            assert await stage.result() == ("next", None)
+
+        play(scene)
+
+
+class TestCancellingWhatIsWaitedFor:
+    """A task that is cancelled cancels what it waits for, so that a gather, say, does not run on without it."""
+
+    @pytest.mark.parametrize("when", ["before the task takes over", "after"])
+    def test_the_awaited_future_is_cancelled(self, play: Play, when: str) -> None:
+        async def scene(stage: Stage) -> None:
+            awaited = stage.loop.create_future()
+
+            async def work() -> None:
+                await awaited
+
+            def act() -> None:
+                task = stage.run(work())
+                assert task is not None
+                if when == "after":
+                    stage.runner.cancel(task)
+                else:
+                    task.cancel()
+
+            await stage.outside(act)
+            assert isinstance((await stage.result())[1], asyncio.CancelledError)
+            assert awaited.cancelled()
+
+        play(scene)

@@ -57,7 +57,7 @@ def note(wheel: IdleWheel[Connection], connection: Connection, *, first: bool) -
 @given(hours)
 def test_the_limit_is_met_to_within_one_period(heard: list[list[float]]) -> None:
     for connection in run(heard, [float(turn) for turn in range(1, 60)]):
-        assert LIMIT - PERIOD < connection.silence() <= LIMIT + PERIOD
+        assert LIMIT <= connection.silence() <= LIMIT + PERIOD
 
 
 @given(hours, st.lists(st.floats(0, 0.5), min_size=60, max_size=60))
@@ -67,7 +67,7 @@ def test_a_wheel_that_turns_late_is_late_by_as_much_at_most(heard: list[list[flo
         now += PERIOD + delay
         turns.append(now)
     for connection in run(heard, turns):
-        assert LIMIT - PERIOD <= connection.silence() <= (LIMIT + PERIOD) * 1.5 + PERIOD
+        assert LIMIT - PERIOD / 2 <= connection.silence() <= (LIMIT + PERIOD) * 1.5 + PERIOD
 
 
 def test_one_that_was_removed_is_not_watched() -> None:

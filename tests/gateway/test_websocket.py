@@ -381,3 +381,19 @@ class TestClosing:
             assert json.loads((await one.browser.texts(1))[0])[1] == "1"
 
         play(scene)
+
+
+class TestDepth:
+    """JSON nested as deep as can just be read must not be deeper than what can be answered."""
+
+    def test_every_ref_is_given_back_or_closes_the_connection(self, play: Play) -> None:
+        async def scene() -> None:
+            with lone_worker() as runtime:
+                for depth in range(900, 1000):
+                    async with connected(runtime) as one:
+                        ref = "[" * depth + "]" * depth
+                        await one.browser.send(f'[null,{ref},"phoenix","heartbeat",{{}}]')
+                        frame = await one.browser.frame()
+                        assert frame.opcode in (Opcode.TEXT, Opcode.CLOSE)
+
+        play(scene)

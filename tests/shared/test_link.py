@@ -18,6 +18,7 @@ from roost.shared.control import (
     encode_envelope,
 )
 from roost.shared.link import Link, LinkClosed, Refused
+from tests.shared.processes import short_directory
 
 LIMIT = 5.0
 """Seconds after which something that was to happen is taken not to."""
@@ -241,8 +242,13 @@ class TestClosing:
         assert end.told.empty()
 
 
-async def test_a_link_can_be_made_to_a_path(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = str(tmp_path_factory.mktemp("s") / "s")
+async def test_a_link_can_be_made_to_a_path() -> None:
+    with short_directory() as directory:
+        await link_by_path(str(directory / "s"))
+
+
+async def link_by_path(path: str) -> None:
+    """No link where nobody listens; then one that works both ways and ends on both sides."""
     with pytest.raises(OSError, match="No such file"):
         await Link.to(path)
     accepted: asyncio.Future[Link] = asyncio.get_running_loop().create_future()

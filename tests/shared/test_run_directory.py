@@ -27,6 +27,13 @@ from tests.shared.processes import LIMIT, running, says, short_directory
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory whose path is short enough for every machine: pytest's own name each test in it."""
+    with short_directory() as path:
+        yield path
+
+
+@pytest.fixture
 def run_dir() -> Iterator[RunDirectory]:
     with short_directory() as path:
         yield RunDirectory.open(str(path / "run"))
