@@ -51,3 +51,15 @@ def test_the_wire_document_has_every_control_message() -> None:
     text = (ROOT / "docs" / "wire.md").read_text()
     for message in get_args(control.Message):
         assert message.__name__ in text
+
+
+def test_every_proof_of_the_guarantees_exists() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text()
+    sources = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    proofs = re.findall(r"`([\w/.:]*test_[\w/.]+)`", text)
+    assert len(proofs) > 5
+    for proof in proofs:
+        if proof.endswith(".py"):
+            assert ROOT / proof in sources, proof
+        else:
+            assert any(f"def {proof}(" in source for source in sources.values()), proof
