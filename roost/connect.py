@@ -3,15 +3,21 @@
 import asyncio
 import json
 import sys
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from itertools import count
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 HEARTBEAT_PERIOD: Final = 30.0
 """Seconds, as phoenix.js has it."""
+MAX_LINES_AHEAD: Final = 100
+"""Lines read from standard input and not sent yet; then reading waits."""
 
 
 def talk(url: str, frames: list[str], join: str | None) -> int:
@@ -28,7 +34,8 @@ async def _talk(url: str, frames: list[str], join: str | None) -> int:
             _say(f"Connected to {url}")
             return await _exchange(connection, frames, join)
     except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
-        _say(f"Cannot connect to {url}: {error}")
+        hint = "" if urlsplit(url).path.endswith("/websocket") else " (the path of a Phoenix socket ends in /websocket)"
+        _say(f"Cannot connect to {url}: {error}{hint if isinstance(error, InvalidStatus) else ''}")
         return 1
 
 
@@ -71,18 +78,20 @@ async def _keep_alive(connection: ClientConnection, refs: "map[str]") -> None:
         await connection.send(json.dumps([None, next(refs), "phoenix", "heartbeat", {}]))
 
 
-async def _lines() -> Any:
-    """Lines of standard input, without blocking the loop."""
+async def _lines() -> AsyncIterator[str]:
+    """Lines of standard input, whatever it is: a thread reads, for not everything can be waited for in a loop."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=2**26)
-    try:
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    except (ValueError, OSError):  # a plain file, which is never not ready
-        for line in sys.stdin:
-            yield line.rstrip("\n")
-        return
-    while line := await reader.readline():
-        yield line.decode().rstrip("\n")
+    lines: asyncio.Queue[str | None] = asyncio.Queue(MAX_LINES_AHEAD)
+
+    def read() -> None:
+        with suppress(RuntimeError, CancelledError):  # the loop has ended
+            for line in sys.stdin:
+                asyncio.run_coroutine_threadsafe(lines.put(line.rstrip("\n")), loop).result()
+            asyncio.run_coroutine_threadsafe(lines.put(None), loop).result()
+
+    threading.Thread(target=read, daemon=True).start()
+    while (line := await lines.get()) is not None:
+        yield line
 
 
 def _print(frame: str | bytes, *, readable: bool) -> None:
