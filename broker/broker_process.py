@@ -5,12 +5,13 @@ import logging
 import os
 import signal
 import time
-from functools import partial
 from typing import Any, Final
 
-from roost.broker.pool import fresh, restarted
+from roost.broker.pool import fresh
+from roost.broker.shards import Shards
 from roost.shared.config import Settings
 from roost.shared.control import (
+    AskResharding,
     AskStatus,
     AskSubscribers,
     AskTopics,
@@ -19,8 +20,9 @@ from roost.shared.control import (
     MapChanged,
     Message,
     NodeStatus,
+    Publishing,
+    ScaleShards,
     ShardStatus,
-    StartShard,
     Stop,
     SubscriberRow,
     Subscribers,
@@ -31,15 +33,12 @@ from roost.shared.control import (
 )
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed, Refused
-from roost.shared.run_directory import LockTaken, RunDirectory, shard_name
-from roost.shared.shard_map import ShardMap, Slot
-from roost.shared.supervisor import Child, Supervisor
+from roost.shared.run_directory import LockTaken, RunDirectory
+from roost.shared.shard_map import ShardMap
 from roost.shared.version import VERSION
 
 GATEWAY_LIMIT: Final = 4.0
 """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
-SHARD_LIMIT: Final = 1.0
-"""Seconds that a shard has to stop before it is killed."""
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
 
@@ -52,8 +51,7 @@ class Broker:
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
         self._started = time.monotonic()
-        self._map = self._first_map(settings.shards)
-        self._shards = Supervisor("roost.broker.shard_process", self._shard_told, self._shard_asked, self._shard_exited)
+        self._shards = Shards(run_dir, self._first_map(settings.shards), self._announce)
         self._gateways: set[Link] = set()
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()
@@ -64,15 +62,14 @@ class Broker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._run_dir.remove_sockets()
-        for slot in self._map.slots():
-            self._shards.keep(f"shard {slot}", partial(self._next_incarnation, slot))
+        self._shards.start()
         server = await asyncio.start_unix_server(self._serve, self._run_dir.control_socket)
-        _log.info("%d shards in %s", len(self._map.slots()), self._run_dir.path)
+        _log.info("%d shards in %s", len(self._shards.map.slots()), self._run_dir.path)
         self._shards.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
         server.close()
         await self._stop_gateways()
-        await self._shards.stop(SHARD_LIMIT)
+        await self._shards.stop()
         self._run_dir.remove_sockets()
         self._run_dir.forget_the_dead()
         if self._shards.gave_up.done():
@@ -89,26 +86,9 @@ class Broker:
             return first
         return previous
 
-    async def _next_incarnation(self, slot: Slot) -> StartShard:
-        """Rule M1: the map names the incarnation before it is started, and no older one may live then."""
-        older = self._map.incarnation(slot)
-        assert older is not None
-        incarnation = older + 1
-        self._map = restarted(self._map, slot)
-        self._run_dir.write_map(self._map)
+    def _announce(self, shard_map: ShardMap) -> None:
         for gateway in self._gateways:
-            gateway.tell(MapChanged(self._map))
-        await self._run_dir.end(shard_name(slot, older))
-        return StartShard(slot, incarnation, str(self._run_dir.path))
-
-    def _shard_told(self, shard: Child, message: Message) -> None:
-        _log.debug("%s says %r", shard.name, message)
-
-    async def _shard_asked(self, shard: Child, message: Message) -> Any:
-        raise Refused(f"the broker answers no {type(message).__name__} to {shard.name}")
-
-    def _shard_exited(self, shard: Child) -> None:
-        _log.debug("%s (pid %d) is gone", shard.name, shard.pid)
+            gateway.tell(MapChanged(shard_map))
 
     # The control socket
 
@@ -118,33 +98,35 @@ class Broker:
         if link in self._gateways:
             self._gateways.discard(link)
             self._gateway_gone.set()
-            self._tell_shards(WorkerExited(0))
+            self._shards.tell_all(WorkerExited(0))
 
     def _told(self, message: Message) -> None:
         match message:
             case Stop():
                 self._stop.set()
             case WorkerExited():
-                self._tell_shards(message)
+                self._shards.tell_all(message)
+            case Publishing():
+                self._shards.publishes(message)
 
     async def _asked(self, link: Link, message: Message) -> Any:
         match message:
             case JoinNode():
                 self._gateways.add(link)
-                return self._map
+                return self._shards.map
             case TakeWorkerNumber():
                 return self._run_dir.take_worker_number()
             case AskStatus():
                 return await self._status()
+            case ScaleShards(shards):
+                return self._shards.scale(shards)
+            case AskResharding():
+                return self._shards.resharding
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
                 return await self._subscribers(message)
         raise Refused(f"the broker does not know {type(message).__name__}")
-
-    def _tell_shards(self, message: Message) -> None:
-        for shard in self._shards.children.values():
-            shard.link.tell(message)
 
     async def _stop_gateways(self) -> None:
         """Workers go first: what their clients still do needs the shards."""
@@ -173,7 +155,7 @@ class Broker:
             version=VERSION,
             pid=os.getpid(),
             uptime=time.monotonic() - self._started,
-            map=self._map,
+            map=self._shards.map,
             shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
             gateway=gateway,
             silent=tuple(silent),

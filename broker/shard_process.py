@@ -22,6 +22,7 @@ from roost.shared.control import (
     Envelope,
     Envelopes,
     Message,
+    Opened,
     Ready,
     Refusal,
     ShardStatus,
@@ -55,6 +56,7 @@ class ShardProcess:
         self._envelopes = Envelopes()
         self._start = start
         self._stopped = False
+        self._opened = False
         run_dir = RunDirectory.open(start.run_dir)
         # Rule S1: first the lock, then the map, then the list of live workers.
         self._life = run_dir.live(shard_name(start.slot, start.incarnation))
@@ -98,6 +100,9 @@ class ShardProcess:
                 self._shard.receive(worker, parcel)
         for outgoing in self._shard.turn(now):
             self._router.send(*outgoing)
+        if self._shard.open and not self._opened:
+            self._opened = True
+            self._tell(Tell(Opened(self._start.slot, self._start.incarnation)))
 
     # The link to the supervisor
 

@@ -225,7 +225,8 @@ class Delivery:
     def _begin_session(self, link: ShardLink, incarnation: int, now: float) -> None:
         """All subscriptions of the slot, then the log again above what is through there (W3)."""
         session = next(self._sessions)
-        mine = [one for one in self.subscriptions.values() if link in self._owners(one)]
+        slot, owner = link.slot, self._map.owner
+        mine = [one for one in self.subscriptions.values() if owner(slot.epoch, one.client_hash) == slot]
         items: list[ToShard | msgspec.Raw] = [Hello(tuple(map(_subscribe, mine)))]
         if link.slot.epoch == self.epoch:
             items += [logged.item for logged in self._log if logged.number > link.through]

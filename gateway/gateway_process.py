@@ -14,6 +14,7 @@ from roost.shared.control import (
     JoinNode,
     MapChanged,
     Message,
+    Publishing,
     Ready,
     StartWorker,
     Stop,
@@ -131,6 +132,8 @@ class Gateway:
                 await asyncio.sleep(BROKER_PERIOD)
 
     def _worker_told(self, worker: Child, message: Message) -> None:
+        if isinstance(message, Publishing) and self._broker is not None:
+            self._broker.tell(message)
         if isinstance(message, Ready):
             self._waiting.discard(int(worker.name.removeprefix("worker ")))
             if not self._waiting:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import zmq
@@ -49,6 +50,9 @@ class Uplink:
         self._linked = asyncio.Event()
         self.delivered = 0
         """Messages handed to subscribers so far."""
+        self.changed_over: Callable[[int], None] = lambda _: None
+        """Called with the epoch in which this worker publishes from now on."""
+        self._epoch = self._delivery.epoch
         turn.at_end = self._flush
         turn.wake()
         self._tick = loop.call_later(TICK, self._on_tick)
@@ -60,6 +64,11 @@ class Uplink:
     def drained(self) -> bool:
         """Whether all that was published has reached its receivers."""
         return self._delivery.drained()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which this worker publishes."""
+        return self._delivery.epoch
 
     @property
     def published(self) -> int:
@@ -141,6 +150,9 @@ class Uplink:
         handovers = [handover for arrival in arrivals for handover in arrival.handovers]
         if handovers:
             self.delivered += hand_over(handovers, self._turn)
+        if self._epoch != self._delivery.epoch:
+            self._epoch = self._delivery.epoch
+            self.changed_over(self._epoch)
         self._give_credit()
         if not self._linked.is_set() and self._delivery.linked():
             self._linked.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import socket
 import sys
@@ -24,6 +25,7 @@ from roost.shared.control import (
     Failed,
     MapChanged,
     Message,
+    Publishing,
     Ready,
     StartWorker,
     Stop,
@@ -36,6 +38,8 @@ from roost.shared.frames import CloseCode
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.run_directory import RunDirectory, worker_name
+
+_log = logging.getLogger("roost.worker")
 
 BACKLOG: Final = 4096
 """Connections that the kernel queues for a worker before it accepts them."""
@@ -73,7 +77,9 @@ class Worker:
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
         serving_link = asyncio.ensure_future(self._link.serve(self._told, self._asked))
-        serving_link.add_done_callback(lambda _: os._exit(1))
+        serving_link.add_done_callback(_die)
+        self._uplink.changed_over = self._report
+        self._report(self._uplink.epoch)
         await self._uplink.linked()
         gc.collect()
         gc.freeze()
@@ -86,6 +92,10 @@ class Worker:
                 self._stopping = asyncio.ensure_future(self._stop())
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
+                self._report(self._uplink.epoch)
+
+    def _report(self, epoch: int) -> None:
+        self._link.tell(Publishing(self._start.number, epoch))
 
     async def _asked(self, message: Message) -> Any:
         if not isinstance(message, AskStatus):
@@ -110,6 +120,13 @@ class Worker:
         while (self._runtime.clients or not self._uplink.drained()) and self._runtime.now() < deadline:
             await asyncio.sleep(0.01)
         self._server.stop()
+
+
+def _die(serving_link: "asyncio.Task[None]") -> None:
+    """The supervisor is gone, or what it told could not be carried out: nothing of a worker may stay behind."""
+    if (error := serving_link.exception()) is not None:
+        _log.critical("what the gateway told could not be carried out", exc_info=error)
+    os._exit(1)
 
 
 async def _serve(link: socket.socket, start: StartWorker, endpoint: Endpoint) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from roost.shared.config import BadSetting, Machine, Setting, Settings, read_settings
+from roost.shared.config import MAX_SHARDS, BadSetting, Machine, Setting, Settings, read_settings
 from roost.shared.failures import CannotStart
 
 cli: Final = typer.Typer(
@@ -18,6 +18,8 @@ cli: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
+cli.add_typer(scale, name="scale")
 _SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -117,6 +119,17 @@ def subscribers(
 
     answer = ask_node(_settings(run_dir=run_dir).run_dir, AskSubscribers(topic), Subscribers)
     print_json(answer) if json else print_subscribers(answer)
+
+
+@scale.command("shards")
+def scale_shards(
+    shards: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_SHARDS)],
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Change the number of shards under load: nobody is disconnected, nothing is lost."""
+    from roost.scale import change_shards
+
+    change_shards(_settings(run_dir=run_dir).run_dir, shards)
 
 
 @cli.command()

@@ -5,6 +5,7 @@ They travel over Unix stream sockets, each as four bytes of length (big-endian) 
 """
 
 import struct
+from enum import Enum
 from typing import Any, Final
 
 import msgspec
@@ -77,6 +78,20 @@ class WorkerExited(_Message, frozen=True):
     worker: int
 
 
+class Opened(_Message, frozen=True):
+    """From a shard: every worker has said HELLO, I take publishes."""
+
+    slot: Slot
+    incarnation: int
+
+
+class Publishing(_Message, frozen=True):
+    """From a worker, and on to the broker: the epoch in which I publish. Said again after each `MapChanged`."""
+
+    worker: int
+    epoch: int
+
+
 # Asked
 
 
@@ -92,6 +107,16 @@ class TakeWorkerNumber(_Message, frozen=True):
 
 class AskStatus(_Message, frozen=True):
     """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
+
+
+class ScaleShards(_Message, frozen=True):
+    """To the broker: change the number of shards. Answered at once by the first `ReshardingStatus`."""
+
+    shards: int
+
+
+class AskResharding(_Message, frozen=True):
+    """To the broker. Answered by the `ReshardingStatus` of the change under way or the last one, if there was any."""
 
 
 class AskTopics(_Message, frozen=True):
@@ -114,15 +139,49 @@ Message = (
     | Stop
     | MapChanged
     | WorkerExited
+    | Opened
+    | Publishing
     | JoinNode
     | TakeWorkerNumber
     | AskStatus
+    | ScaleShards
+    | AskResharding
     | AskTopics
     | AskSubscribers
 )
 
 
 # Answers
+
+
+class Resharding(Enum):
+    """Where a change of the number of shards stands."""
+
+    PREPARING = "preparing"
+    """The new shards start and hear from every worker. May still be given up."""
+    CHANGING_OVER = "changing over"
+    """Each worker goes to publish to the new shards, when nothing of it is under way in the old ones."""
+    DONE = "done"
+    ABORTED = "aborted"
+
+
+class ReshardingStatus(msgspec.Struct, frozen=True):
+    """A change of the number of shards."""
+
+    epoch: int
+    """The epoch that it brings: one change, one number."""
+    shards_before: int
+    shards: int
+    phase: Resharding
+    waits_for: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """Since it began; how long it took, when it is over."""
+    reason: str = ""
+    """Why it was given up."""
+
+    def at(self, phase: Resharding, waits_for: tuple[str, ...], seconds: float, reason: str = "") -> "ReshardingStatus":
+        """The same change, later."""
+        return ReshardingStatus(self.epoch, self.shards_before, self.shards, phase, waits_for, seconds, reason)
 
 
 class ShardStatus(msgspec.Struct, frozen=True):

@@ -81,6 +81,10 @@ class RunDirectory:
         """Where one incarnation of a slot receives. Never reused: a second bind would steal it silently."""
         return str(self.path / "bus" / f"{slot.epoch}-{slot.number}-{incarnation}.sock")
 
+    def remove_bus_socket(self, slot: Slot, incarnation: int) -> None:
+        """Remove what an incarnation that is dead left behind. Only for the broker."""
+        Path(self.bus_socket(slot, incarnation)).unlink(missing_ok=True)
+
     def remove_sockets(self) -> None:
         """Remove what sockets are left. Only for the broker, while no shard lives."""
         for leftover in (*(self.path / "bus").iterdir(), self.path / "control.sock"):

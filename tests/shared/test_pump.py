@@ -139,13 +139,16 @@ def test_one_who_has_left_is_sent_nothing_and_nothing_happens(bus: Bus) -> None:
     assert drain_dealer(stays, 100) == [b"here"] * 100
 
 
-def test_a_closed_socket_leaves_nothing_behind(bus: Bus) -> None:
-    """What it still had to send is dropped: the next session begins with what matters."""
+def test_a_session_after_a_closed_one_is_known_as_another(bus: Bus) -> None:
+    """What the closed socket still had to send may yet arrive, under its own session."""
     dealer = bus.dealer()
-    dealer.send(b"never")
+    dealer.send(b"perhaps")
     dealer.close()
     assert dealer.socket.closed
     router = bus.router()
     fresh = bus.dealer(1, 2)
     fresh.send(b"fresh")
-    assert drain(router, 1) == [(1, 2, b"fresh")]
+    got = drain(router, 1)
+    while (1, 2, b"fresh") not in got:
+        assert got == [(1, 1, b"perhaps")]
+        got += drain(router, 1)
