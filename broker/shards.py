@@ -129,7 +129,8 @@ class Shards:
 
     def _pool_gave_up(self, epoch: int, pool: asyncio.Future[str]) -> None:
         self._heard.set()
-        if not (self._preparing() and epoch == newest(self.map)) and not self.gave_up.done():
+        given_up = epoch not in self.map.epochs or (self._preparing() and epoch == newest(self.map))
+        if not given_up and not self.gave_up.done():
             self.gave_up.set_result(pool.result())
 
     # A change of their number
