@@ -4,7 +4,7 @@ from typing import Final
 
 from roost.broker.topic_table import Audience, TopicTable
 from roost.shared.bus import Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, encode_letter
-from roost.shared.serializer import BroadcastText
+from roost.shared.serializer import Fastlane
 
 ENTRY_BYTES: Final = 16
 """What an entry takes on the bus beside its frames, about."""
@@ -31,6 +31,8 @@ class Fanout:
         """Publishes handled so far."""
         self.deliveries = 0
         """Deliveries that these meant, counted by subscriber."""
+        self.unencodable = 0
+        """Deliveries that could not be: what is binary has no form for subscribers who speak V1."""
 
     def add(self, publisher: int, publish: Publish) -> None:
         """One publish: an entry for each worker that has subscribers of its topic."""
@@ -47,14 +49,16 @@ class Fanout:
                 if news := audience.news():
                     due.audiences.append(news)
                     due.size += len(news.members) if isinstance(news, Gather) else len(news.joined) + len(news.left)
-                self.deliveries += len(audience.members)
                 if encodings.wanted_as_letter(audience):
                     letters.append((audience.number, encodings.letter()))
                     due.size += len(encodings.letter())
-                else:
-                    frame = encodings.frame(audience.lane)
+                elif (frame := encodings.frame(audience.lane)) is not None:
                     frames.append((audience.number, frame))
                     due.size += len(frame)
+                else:
+                    self.unencodable += len(audience.members)
+                    continue
+                self.deliveries += len(audience.members)
             sender = publish.sender if worker == publisher else 0
             if sender:
                 self.deliveries -= any(sender in audience.members for audience in audiences.values())
@@ -82,23 +86,24 @@ class Fanout:
 class _Encodings:
     """One publish in the forms that its subscribers want, each made when first wanted."""
 
-    __slots__ = ("_frames", "_letter", "_publish", "_text", "_topic")
+    __slots__ = ("_fastlane", "_frames", "_letter", "_publish")
 
     def __init__(self, topic: bytes, publish: Publish) -> None:
-        self._topic = topic
         self._publish = publish
-        self._frames: dict[Lane, bytes] = {}
+        self._fastlane = Fastlane(topic, publish.form, publish.event, publish.payload)
+        self._frames: dict[Lane, bytes | None] = {}
         self._letter: bytes | None = None
 
     def wanted_as_letter(self, audience: Audience) -> bool:
         publish = self._publish
         return audience.lane == Lane.LETTER or publish.form == Form.PLAIN or publish.event in audience.intercepts
 
-    def frame(self, lane: Lane) -> bytes:
-        frame = self._frames.get(lane)
-        if frame is None:
-            publish = self._publish
-            frame = self._frames[lane] = BroadcastText(self._topic, publish.event, publish.payload).frame(lane)
+    def frame(self, lane: Lane) -> bytes | None:
+        """None if subscribers of that lane cannot be told: V1 has no binary messages."""
+        try:
+            return self._frames[lane]
+        except KeyError:
+            frame = self._frames[lane] = self._fastlane.frame(lane)
         return frame
 
     def letter(self) -> bytes:

@@ -157,6 +157,7 @@ class ShardProcess:
             subscribers=shard.table.subscriber_count(),
             published=shard.fanout.published,
             fanout=shard.fanout.deliveries,
+            unencodable=shard.fanout.unencodable,
         )
 
     def _tell(self, envelope: Envelope) -> None:

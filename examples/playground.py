@@ -11,27 +11,31 @@ class PlaygroundSocket(Socket):
 
 class RoomChannel(Channel[PlaygroundSocket]):
     @event("new_msg")
-    async def new_msg(self, payload: Raw):
+    async def new_msg(self, payload: Raw | bytes):
         await self.broadcast("new_msg", payload)
 
     @event("ping")
-    async def ping(self, payload: Raw):
+    async def ping(self, payload: Raw | bytes):
         return Ok(payload)
 
     @event("others")
-    async def others(self, payload: Raw):
+    async def others(self, payload: Raw | bytes):
         await self.broadcast_from("others", payload)
 
     @event("push_me")
-    async def push_me(self, payload: Raw):
+    async def push_me(self, payload: Raw | bytes):
         await self.push("pushed", payload)
 
     @event("reply_bare")
     async def reply_bare(self, payload: Raw):
         return Ok()
 
+    @event("binary_reply")
+    async def binary_reply(self, payload: Raw):
+        return Ok(bytes(payload))
+
     @event("reply_error")
-    async def reply_error(self, payload: Raw):
+    async def reply_error(self, payload: Raw | bytes):
         return Error(payload)
 
     @event("where")

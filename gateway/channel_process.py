@@ -18,8 +18,7 @@ from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import JOIN_CRASHED, Membership, Status
 from roost.gateway.replies import Error, Ok, Reply, Stop
 from roost.shared import serializer
-from roost.shared.bus import Form
-from roost.shared.serializer import Message, encode_map
+from roost.shared.serializer import Message, encode_broadcast
 
 if TYPE_CHECKING:
     import asyncio
@@ -169,13 +168,13 @@ class ChannelProcess:
     async def broadcast(self, event: str, payload: Any, *, to_self: bool) -> None:
         """Publish an event on the channel's topic; waits while there is no credit."""
         self._require_joined()
-        data = encode_map(payload)
         topic = self.membership.topic
+        form, data = encode_broadcast(topic, event, payload)
         sender = 0 if to_self else self.subscriber(topic)
         uplink = self.client.runtime.uplink
-        number = uplink.publish_now(topic, Form.JSON, event, data, sender)
+        number = uplink.publish_now(topic, form, event, data, sender)
         if not number:
-            number = await uplink.publish(topic, Form.JSON, event, data, sender)
+            number = await uplink.publish(topic, form, event, data, sender)
         if to_self and self.subscription is not None:
             self.published(number)
 

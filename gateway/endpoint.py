@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
-from roost.shared.bus import Form
-from roost.shared.serializer import encode_map
+from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ class Endpoint:
 
     async def broadcast(self, topic: str, event: str, payload: Any) -> None:
         """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""
-        await self.runtime.publish(application_topic(topic), Form.JSON, event, encode_map(payload))
+        form, data = encode_broadcast(topic, event, payload)
+        await self.runtime.publish(application_topic(topic), form, event, data)
 
     @property
     def pubsub(self) -> PubSub:

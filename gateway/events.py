@@ -3,11 +3,12 @@
 import inspect
 import typing
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from types import UnionType
+from typing import Any, Final, NamedTuple, TypeVar, Union
 
 import msgspec
 
-from roost.shared.serializer import Raw
+from roost.shared.serializer import Payload, Raw
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,7 +27,8 @@ def event(name: str) -> Callable[[F], F]:
     """Mark a method as the handler of an event: `async def method(self, payload)`.
 
     The payload's annotation says how it arrives: `dict` or another type that JSON decodes to (the client gets an error
-    reply if it sent something else), or `Raw`, the JSON text itself, never parsed, for payloads that only pass through.
+    reply if it sent something else), `bytes` for binary payloads, or `Raw`, the JSON text itself, never parsed, for
+    payloads that only pass through.
     """
     if not isinstance(name, str):
         raise TypeError('write @event("name"), with the name of the event')
@@ -41,31 +43,45 @@ def event(name: str) -> Callable[[F], F]:
 class Argument:
     """Makes a method's argument from the payload that a client sent."""
 
-    __slots__ = ("_annotated", "_decoder")
+    __slots__ = ("_annotated", "_readers")
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self._annotated = method
-        self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._readers: _Readers | None = None
 
-    def read(self, payload: Raw) -> Any:
+    def read(self, payload: Payload) -> Any:
         """The argument. Raises InvalidPayload."""
-        if self._decoder is None:
-            self._decoder = _decoder(self._annotated)
-        if self._decoder is _RAW:
+        if self._readers is None:
+            self._readers = _readers(self._annotated)
+        json, takes_binary = self._readers
+        if not isinstance(payload, Raw):
+            if not takes_binary:
+                raise InvalidPayload("the payload is binary, JSON was expected")
             return payload
-        try:
-            return self._decoder.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidPayload(str(error)) from None
+        if json is None:
+            raise InvalidPayload("the payload is JSON, binary was expected")
+        return payload if json is _RAW else _decode(json, payload)
+
+
+class _Readers(NamedTuple):
+    """How a method's annotation takes payloads."""
+
+    json: msgspec.json.Decoder[Any] | None
+    """None if JSON is not taken."""
+    binary: bool
 
 
 _RAW: Final = msgspec.json.Decoder(Raw)
 
 
-def read_any(payload: Raw) -> Any:
-    """A payload as plain Python values. Raises InvalidPayload."""
+def read_any(payload: Payload) -> Any:
+    """A payload as plain Python values, or bytes. Raises InvalidPayload."""
+    return _decode(_ANY, payload) if isinstance(payload, Raw) else payload
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], payload: Raw) -> Any:
     try:
-        return _ANY.decode(payload)
+        return decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidPayload(str(error)) from None
 
@@ -99,8 +115,14 @@ def event_methods(channel: type) -> dict[str, EventMethod]:
     return found
 
 
-def _decoder(method: Callable[..., Any]) -> msgspec.json.Decoder[Any]:
-    """The decoder for the type with which the method's last parameter is annotated; anything, if it is not."""
+def _readers(method: Callable[..., Any]) -> _Readers:
+    """For the type with which the method's last parameter is annotated; anything is taken, if it is not."""
     parameter = list(inspect.signature(method).parameters)[-1]
     annotation = typing.get_type_hints(method).get(parameter, Any)
-    return _RAW if annotation is Raw else msgspec.json.Decoder(annotation)
+    if annotation is Any:
+        return _Readers(_ANY, binary=True)
+    members = typing.get_args(annotation) if typing.get_origin(annotation) in (Union, UnionType) else (annotation,)
+    json = tuple(member for member in members if member is not bytes)
+    if Raw in json:
+        return _Readers(_RAW, binary=len(json) < len(members))
+    return _Readers(msgspec.json.Decoder(Union[json]) if json else None, binary=len(json) < len(members))  # noqa: UP007

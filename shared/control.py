@@ -198,6 +198,8 @@ class ShardStatus(msgspec.Struct, frozen=True):
     """Publishes handled since this incarnation started."""
     fanout: int
     """Deliveries that these publishes meant, counted by subscriber."""
+    unencodable: int
+    """Deliveries that could not be: binary broadcasts to clients that speak V1."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):

@@ -4,14 +4,20 @@ V1 writes objects (`~> 1.0.0`), V2 arrays of five (`~> 2.0.0`); both as in Phoen
 as the JSON text they came in, `Raw`, until code asks for more.
 """
 
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from roost.shared.bus import Lane
-from roost.shared.frames import text_frame
+from roost.shared import binary_messages
+from roost.shared.bus import Form, Lane
+from roost.shared.frames import binary_frame, text_frame
 
 Raw = msgspec.Raw
+if TYPE_CHECKING:
+    Payload = Raw | bytes
+    """JSON text, or the data of a binary message. (A Raw is no `bytes` at runtime, whatever its stub says.)"""
+else:
+    Payload = Raw  # what the decoders make; only `decode` puts bytes in its place
 M = TypeVar("M")
 
 EMPTY_OBJECT: Final = Raw(b"{}")
@@ -32,7 +38,7 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     ref: Any
     topic: Any
     event: Any
-    payload: Raw
+    payload: Payload
 
 
 class Reply(NamedTuple):
@@ -56,10 +62,10 @@ class Serializer(Protocol):
         """A client's message. Text was checked to be UTF-8, what came as binary was not. Raises BadClientMessage."""
 
     def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
-        """The frame of a message to the client. Raises NotAMap, TypeError or UnicodeEncodeError."""
+        """The frame of a message to the client. Raises NotAMap, TypeError or ValueError."""
 
     def reply(self, reply: Reply) -> bytes:
-        """The frame of a reply. Raises TypeError or UnicodeEncodeError."""
+        """The frame of a reply. Raises TypeError or ValueError."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -76,6 +82,14 @@ def encode_map(value: Any) -> bytes:
     if data[0] != 0x7B:
         raise NotAMap(f"the payload of a push or broadcast must be a JSON object such as a dict, not {value!r}")
     return data
+
+
+def encode_broadcast(topic: str, event: str, payload: Any) -> tuple[Form, bytes]:
+    """A broadcast's payload as it travels. Raises what `encode_map` raises, and ValueError if a name is too long."""
+    if isinstance(payload, bytes):
+        binary_messages.encode_broadcast(topic, event, b"")  # the broadcaster hears of it, not the shards
+        return Form.BINARY, payload
+    return Form.JSON, encode_map(payload)
 
 
 class _ObjectMessage(msgspec.Struct):
@@ -103,26 +117,35 @@ class V1Serializer:
         return text_frame(_v1_text(_encode(topic), _encode(event), encode_map(payload), _encode(ref)))
 
     def reply(self, reply: Reply) -> bytes:
+        if isinstance(reply.response, bytes):
+            raise TypeError("this client speaks V1, which has no binary messages")
         payload = b'{"response":%b,"status":%b}' % (encode_json(reply.response), _encode(reply.status))
         return text_frame(_v1_text(_encode(reply.topic), b'"phx_reply"', payload, _encode(reply.ref)))
 
 
 class V2Serializer:
-    """JSON arrays: join_ref, ref, topic, event, payload."""
+    """JSON arrays: join_ref, ref, topic, event, payload; binary messages for payloads that are bytes."""
 
     lane = Lane.V2
     _decoder = msgspec.json.Decoder(Message)
 
     def decode(self, data: bytes, binary: bool) -> Message:
-        if binary:
-            raise BadClientMessage("binary messages are not taken")
-        return _decode(self._decoder, data)
+        if not binary:
+            return _decode(self._decoder, data)
+        try:
+            return Message(*binary_messages.decode_push(data))
+        except binary_messages.BadBinaryMessage as error:
+            raise BadClientMessage(str(error)) from None
 
     def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
+        if isinstance(payload, bytes):
+            return binary_frame(binary_messages.encode_push(join_ref, topic, event, payload))
         return text_frame(_encode((join_ref, ref, topic, event, Raw(encode_map(payload)))))
 
     def reply(self, reply: Reply) -> bytes:
         join_ref, ref, topic, status, response = reply
+        if isinstance(response, bytes):
+            return binary_frame(binary_messages.encode_reply(join_ref, ref, topic, status, response))
         return text_frame(_encode((join_ref, ref, topic, "phx_reply", {"response": response, "status": status})))
 
 
@@ -149,19 +172,26 @@ def _v1_text(topic: bytes, event: bytes, payload: bytes, ref: bytes) -> bytes:
     return b'{"event":%b,"payload":%b,"ref":%b,"topic":%b}' % (event, payload, ref, topic)
 
 
-class BroadcastText:
+class Fastlane:
     """One broadcast to one topic, encoded at most once for each lane: Phoenix's fastlane."""
 
-    __slots__ = ("_event", "_payload", "_topic")
+    __slots__ = ("_event", "_form", "_payload", "_topic")
 
-    def __init__(self, topic: bytes, event: str, payload: bytes) -> None:
-        """`topic` is the topic as JSON text, `payload` JSON text that `encode_map` made."""
+    def __init__(self, topic: bytes, form: Form, event: str, payload: bytes) -> None:
+        """`topic` is the topic as JSON text, the payload what `encode_broadcast` made."""
         self._topic = topic
-        self._event = _encode(event)
+        self._form = form
+        self._event = event
         self._payload = payload
 
-    def frame(self, lane: Lane) -> bytes:
-        """The complete frame for subscribers of that lane."""
+    def frame(self, lane: Lane) -> bytes | None:
+        """The complete frame for subscribers of that lane; None if the lane has no form for it."""
+        if self._form == Form.BINARY:
+            if lane == Lane.V1:
+                return None
+            topic: str = msgspec.json.decode(self._topic)
+            return binary_frame(binary_messages.encode_broadcast(topic, self._event, self._payload))
+        event = _encode(self._event)
         if lane == Lane.V2:
-            return text_frame(b"[null,null,%b,%b,%b]" % (self._topic, self._event, self._payload))
-        return text_frame(_v1_text(self._topic, self._event, self._payload, b"null"))
+            return text_frame(b"[null,null,%b,%b,%b]" % (self._topic, event, self._payload))
+        return text_frame(_v1_text(self._topic, event, self._payload, b"null"))

@@ -5,7 +5,13 @@ import { WebSocket } from "ws";
 
 const sockets = new Map();
 const channels = new Map();
-const tell = (object) => process.stdout.write(JSON.stringify(object) + "\n");
+// Binary data crosses as {"binary": hex}.
+const shown = (_, value) => (value instanceof ArrayBuffer ? { binary: Buffer.from(value).toString("hex") } : value);
+const read = (_, value) => {
+  if (typeof value?.binary !== "string") return value;
+  return Uint8Array.from(Buffer.from(value.binary, "hex")).buffer;
+};
+const tell = (object) => process.stdout.write(JSON.stringify(object, shown) + "\n");
 
 const commands = {
   connect({ socket: name, url, options = {} }) {
@@ -75,7 +81,7 @@ const commands = {
 process.on("uncaughtException", (error) => tell({ error: String(error.stack) }));
 createInterface({ input: process.stdin })
   .on("line", (line) => {
-    const command = JSON.parse(line);
+    const command = JSON.parse(line, read);
     commands[command.do](command);
   })
   .on("close", () => process.exit(0));

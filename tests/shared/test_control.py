@@ -92,7 +92,7 @@ def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
 
 
 def test_statuses_survive_as_answers() -> None:
-    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7)  # noqa: FBT003
+    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, 8)  # noqa: FBT003
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
     rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
     for value in (shard, node, rows):

@@ -7,21 +7,23 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from websockets.frames import Opcode
 
-from roost.shared.bus import Lane
+from roost.shared.bus import Form, Lane
 from roost.shared.serializer import (
     V1,
     V2,
     BadClientMessage,
-    BroadcastText,
+    Fastlane,
     NotAMap,
     Raw,
     Reply,
     Serializer,
+    encode_broadcast,
     encode_json,
     encode_map,
 )
-from tests.shared.client_frames import received_text
+from tests.shared.client_frames import received, received_text
 from tests.shared.json_values import maps, text, typed, values
 
 refs = values
@@ -34,9 +36,18 @@ def decode(serializer: Serializer, message: Any, **how: Any) -> tuple[Any, ...]:
     return got.join_ref, got.ref, got.topic, got.event, json.loads(bytes(got.payload))
 
 
-def sent(frame: bytes) -> Any:
+def sent(frame: bytes | None) -> Any:
     """What a client reads out of a frame."""
+    assert frame is not None
     return json.loads(received_text(frame))
+
+
+def binary(frame: bytes | None) -> bytes:
+    """What a client reads out of a binary frame."""
+    assert frame is not None
+    (message,) = received(frame)
+    assert message.opcode is Opcode.BINARY
+    return bytes(message.data)
 
 
 def nested(depth: int) -> Any:
@@ -73,7 +84,7 @@ class TestV2:
 
     @given(text, text, maps)
     def test_broadcasts_have_no_refs(self, topic: str, event: str, payload: dict[str, Any]) -> None:
-        frame = BroadcastText(encode_json(topic), event, encode_map(payload)).frame(Lane.V2)
+        frame = Fastlane(encode_json(topic), Form.JSON, event, encode_map(payload)).frame(Lane.V2)
         assert typed(sent(frame)) == typed([None, None, topic, event, payload])
 
     @pytest.mark.parametrize(
@@ -97,7 +108,7 @@ class TestV2:
                 V2.reply(Reply(None, "9", "nomatch", "error", {"reason": "unmatched topic"})),
                 '[null,"9","nomatch","phx_reply",{"response":{"reason":"unmatched topic"},"status":"error"}]',
             ),
-            (BroadcastText(b'"room:a"', "bc", b'{"n":1}').frame(Lane.V2), '[null,null,"room:a","bc",{"n":1}]'),
+            (Fastlane(b'"room:a"', Form.JSON, "bc", b'{"n":1}').frame(Lane.V2), '[null,null,"room:a","bc",{"n":1}]'),
         ],
     )
     def test_the_worked_examples(self, frame: bytes, expected: str) -> None:
@@ -114,12 +125,36 @@ class TestV2:
         with pytest.raises(BadClientMessage):
             V2.decode(data, binary=False)
 
-    def test_binary_messages_are_not_taken_yet(self) -> None:
+    def test_json_in_a_binary_message_ends_the_connection(self) -> None:
         with pytest.raises(BadClientMessage):
             V2.decode(b'["1","1","t","e",{}]', binary=True)
 
+    def test_binary_payloads_travel_in_binary_messages(self) -> None:
+        data = bytes.fromhex("deadbeef")
+        got = V2.decode(b"\0\1\2\x0a\3" + b"712room:lobbyimg" + data, binary=True)
+        assert (got.join_ref, got.ref, got.topic, got.event, got.payload) == ("7", "12", "room:lobby", "img", data)
+        assert binary(V2.push("7", None, "room:lobby", "img", data)) == b"\0\1\x0a\3" + b"7room:lobbyimg" + data
+        reply = V2.reply(Reply("7", "12", "room:lobby", "ok", data))
+        assert binary(reply) == b"\1\1\2\x0a\2" + b"712room:lobbyok" + data
+        broadcast = Fastlane(b'"room:lobby"', Form.BINARY, "img", data)
+        assert binary(broadcast.frame(Lane.V2)) == b"\2\x0a\3" + b"room:lobbyimg" + data
+        assert broadcast.frame(Lane.V1) is None
+
+    def test_the_broadcaster_hears_of_names_that_are_too_long(self) -> None:
+        assert encode_broadcast("t" * 255, "e" * 255, b"data") == (Form.BINARY, b"data")
+        for topic, event in (("t" * 256, "e"), ("t", "e" * 256)):
+            with pytest.raises(ValueError, match="at most 255 bytes"):
+                encode_broadcast(topic, event, b"data")
+        assert encode_broadcast("t" * 256, "e", {})[0] == Form.JSON
+
 
 class TestV1:
+    def test_there_are_no_binary_messages(self) -> None:
+        with pytest.raises(TypeError):
+            V1.push("1", None, "t", "e", b"data")
+        with pytest.raises(TypeError):
+            V1.reply(Reply("1", "2", "t", "ok", b"data"))
+
     """JSON objects (section 1.3 of the Phoenix wire protocol)."""
 
     @given(refs, values, values, values, st.dictionaries(text, values, max_size=2), st.booleans())
@@ -158,7 +193,7 @@ class TestV1:
 
     @given(text, text, maps)
     def test_broadcasts_have_no_ref(self, topic: str, event: str, payload: dict[str, Any]) -> None:
-        frame = BroadcastText(encode_json(topic), event, encode_map(payload)).frame(Lane.V1)
+        frame = Fastlane(encode_json(topic), Form.JSON, event, encode_map(payload)).frame(Lane.V1)
         assert typed(sent(frame)) == typed({"event": event, "payload": payload, "ref": None, "topic": topic})
 
     @pytest.mark.parametrize(
@@ -173,7 +208,7 @@ class TestV1:
                 '{"event":"p1","payload":{"n":1},"ref":null,"topic":"room:a"}',
             ),
             (
-                BroadcastText(b'"room:a"', "bc", b'{"n":1}').frame(Lane.V1),
+                Fastlane(b'"room:a"', Form.JSON, "bc", b'{"n":1}').frame(Lane.V1),
                 '{"event":"bc","payload":{"n":1},"ref":null,"topic":"room:a"}',
             ),
         ],
@@ -306,5 +341,5 @@ def test_maps_are_encoded_once(value: dict[str, Any]) -> None:
 
 
 def test_a_broadcast_is_the_same_text_in_each_lane() -> None:
-    made = BroadcastText(b'"t"', "e", b'{"a":1}')
+    made = Fastlane(b'"t"', Form.JSON, "e", b'{"a":1}')
     assert sent(made.frame(Lane.V2))[4] == sent(made.frame(Lane.V1))["payload"] == {"a": 1}
