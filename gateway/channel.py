@@ -1,8 +1,11 @@
 """What an application derives from to write a channel."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from roost.gateway.events import Argument, EventMethod, event_methods
+from roost.gateway.calls import ChannelAddress
+from roost.gateway.channel_sending import LaterReply
+from roost.gateway.events import Argument, EventMethod, UnknownEvent, event_methods, intercept_methods
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
 
@@ -24,7 +27,12 @@ class Channel(Generic[S]):
     __slots__ = ("__dict__", "_process", "socket", "subtopic", "topic")
 
     _events: ClassVar[dict[str, EventMethod]]
+    _outgoing: ClassVar[dict[str, Callable[..., Any]]] = {}
+    _intercepts: ClassVar[tuple[str, ...]] = ()
     _join_params: ClassVar[Argument]
+
+    intercepts: ClassVar[tuple[str, ...]] = ()
+    """Events of the topic that go through `handle_out`, beside those that methods marked with @intercept take."""
 
     socket: S
     """The connection's socket, as `connect` left it."""
@@ -36,7 +44,14 @@ class Channel(Generic[S]):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._events = event_methods(cls)
+        cls._outgoing = intercept_methods(cls)
+        cls._intercepts = tuple(sorted({*cls._outgoing, *cls.intercepts}))
         cls._join_params = Argument(cls.join)
+
+    @classmethod
+    def all_intercepts(cls) -> tuple[str, ...]:
+        """Events of the topic that its code sees before its client does."""
+        return cls._intercepts
 
     # What an application writes
 
@@ -61,6 +76,15 @@ class Channel(Generic[S]):
         self._process.log_unexpected(message)
         return None
 
+    async def handle_out(self, event: str, payload: Any) -> Stop | None:
+        """A broadcast of the topic whose event is among `intercepts`; the client sees only what you push."""
+        del payload
+        raise UnknownEvent(type(self), event)
+
+    async def handle_call(self, question: Any) -> Any:
+        """What `endpoint.call` asks this channel. Answers plain data. By default it is a bug."""
+        raise TypeError(f"{type(self).__name__} was asked {question!r} and has no handle_call")
+
     async def terminate(self, reason: str | BaseException) -> None:
         """The channel ends: `left`, `closed` (the connection is gone), a Stop's reason, or what was raised."""
 
@@ -77,9 +101,21 @@ class Channel(Generic[S]):
         return self._process.subscriber(self.topic)
 
     @property
+    def address(self) -> ChannelAddress:
+        """By which any code of the node can ask this channel something, with `endpoint.call`."""
+        return ChannelAddress(self.worker, self.subscriber)
+
+    @property
     def endpoint(self) -> "Endpoint":
         """The endpoint that serves this channel."""
         return self._process.client.runtime.endpoint
+
+    def reply_later(self) -> LaterReply:
+        """For an event whose reply comes later: `later = self.reply_later()`, and return None.
+
+        Any task may then call `later.reply(Ok(...))`, more than once, and after the channel has ended too.
+        """
+        return self._process.reply_later()
 
     async def push(self, event: str, payload: Any) -> None:
         """Send this client an event. The payload is a dict, or what else becomes a JSON object."""
@@ -108,10 +144,3 @@ class Channel(Generic[S]):
     def subscriber_of(self, topic: str) -> int:
         """The channel's number as a subscriber of any topic, 0 if it does not subscribe to it."""
         return self._process.subscriber(topic)
-
-
-class UnknownEvent(LookupError):
-    """A client sent an event for which its channel has no method. Ends the channel, as in Phoenix."""
-
-    def __init__(self, channel: type, event: Any) -> None:
-        super().__init__(f'{channel.__name__} has no method for the event {event!r}: write one with @event("{event}")')

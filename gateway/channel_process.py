@@ -5,20 +5,19 @@ A channel that has nothing to do costs no task and no queue.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
-from enum import Enum, auto
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.gateway.channel import Channel, UnknownEvent
+from roost.gateway.calls import Question
+from roost.gateway.channel import Channel
 from roost.gateway.channel_extras import ChannelExtras, Timer
+from roost.gateway.channel_sending import ChannelSending, LaterReply, State
 from roost.gateway.events import InvalidPayload, read_any
-from roost.gateway.letters import open_letter
-from roost.gateway.program_order import ProgramOrder
-from roost.gateway.protocol import JOIN_CRASHED, Membership, Status
+from roost.gateway.letters import Broadcast, open_letter
+from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
-from roost.shared import serializer
-from roost.shared.serializer import Message, encode_broadcast
+from roost.shared.serializer import Message
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,33 +33,10 @@ SHUTDOWN_LIMIT: Final = 5.0
 _log = logging.getLogger("roost.channel")
 
 
-class State(Enum):
-    """Where a channel stands."""
-
-    JOINING = auto()
-    JOINED = auto()
-    ENDING = auto()
-    """`terminate` runs."""
-    ENDED = auto()
-
-
-class ChannelProcess:
+class ChannelProcess(ChannelSending):
     """What Phoenix's channel process is: a state, a mailbox, and the order in which things happen."""
 
-    __slots__ = (
-        "_answering",
-        "_busy",
-        "_extras",
-        "_mailbox",
-        "_order",
-        "_state",
-        "_task",
-        "channel",
-        "client",
-        "join_ref",
-        "membership",
-        "subscription",
-    )
+    __slots__ = ("_answering", "_busy", "_mailbox", "_task")
 
     def __init__(self, client: "Client", membership: Membership, channel: Channel[Any], join: Message) -> None:
         self.client = client
@@ -75,13 +51,13 @@ class ChannelProcess:
         self._busy = True
         self._task: asyncio.Task[None] | None = None
         self._mailbox: deque[tuple[Callable[[Any], None], Any]] | None = None
-        self._order: ProgramOrder | None = None
-        self._extras: ChannelExtras | None = None
+        self._order = None
+        self._extras = None
 
     # Told by the client
 
-    def join(self, subtopic: str) -> None:
-        """Make the channel and ask it whether the client may join."""
+    def join(self, subtopic: str, assigns: Mapping[str, Any]) -> None:
+        """Make the channel, with the route's assigns, and ask it whether the client may join."""
         channel = self.channel
         channel.socket = self.client.socket
         channel.topic = self.membership.topic
@@ -89,6 +65,8 @@ class ChannelProcess:
         channel._process = self
         try:
             channel.__init__()  # type: ignore[misc]
+            for name, value in assigns.items():
+                setattr(channel, name, value)
             params = channel._join_params.read(self._answering.payload)
             coroutine = channel.join(params)
         except InvalidPayload as error:
@@ -104,7 +82,7 @@ class ChannelProcess:
         if type(self.channel).joined is Channel.joined:
             self._idle()
         else:
-            self._run(self.channel.joined(), self._done)
+            self._run(self.channel.joined(), partial(self._done, "joined"))
 
     def message(self, message: Message) -> None:
         """The client sent an event."""
@@ -153,49 +131,27 @@ class ChannelProcess:
         """A message of a topic to which the channel subscribes came, for its code."""
         self._deliver(self._handle_letter, (topic, letter))
 
+    def asked(self, question: Question) -> None:
+        """Code asks the channel something."""
+        if self._state in (State.ENDING, State.ENDED):
+            question.fail("the channel has ended")
+        else:
+            self._deliver(self._handle_call, question)
+
     def info(self, message: Any) -> None:
         """A message for `handle_info`."""
         self._deliver(self._handle_info, message)
 
     # Called by the channel's code
 
-    def push(self, event: str, payload: Any) -> None:
-        """Send the client an event."""
-        self._require_joined()
-        topic = self.membership.topic
-        self._send(self.client.serializer.push(self.join_ref, None, topic, event, payload))
-
-    async def broadcast(self, event: str, payload: Any, *, to_self: bool) -> None:
-        """Publish an event on the channel's topic; waits while there is no credit."""
-        self._require_joined()
-        topic = self.membership.topic
-        form, data = encode_broadcast(topic, event, payload)
-        sender = 0 if to_self else self.subscriber(topic)
-        uplink = self.client.runtime.uplink
-        number = uplink.publish_now(topic, form, event, data, sender)
-        if not number:
-            number = await uplink.publish(topic, form, event, data, sender)
-        if to_self and self.subscription is not None:
-            self.published(number)
-
-    def published(self, number: int) -> None:
-        """What this channel published will come to its client: what it sends from now on comes after that."""
-        if self._order is None:
-            self._order = ProgramOrder(self.client.runtime.uplink, self.client)
-        self._order.published(number)
-
-    def published_elsewhere(self, topic: str, number: int) -> None:
-        """The channel's code published an event on any topic; its client may be among the subscribers."""
-        membership = self.client.topics.get(topic)
-        if membership is not None and membership.status is Status.JOINED:
-            self.published(number)
-
-    def subscriber(self, topic: str) -> int:
-        """The channel's own subscriber number in a topic, 0 if it does not subscribe to it."""
-        if topic == self.membership.topic:
-            return self.subscription.number if self.subscription is not None else 0
-        subscription = self._extras.subscription(topic) if self._extras is not None else None
-        return subscription.number if subscription is not None else 0
+    def reply_later(self) -> LaterReply:
+        """A reply to the message that is being handled, to be given later."""
+        message = self._answering
+        if self._state is State.JOINING or not isinstance(message, Message):
+            raise RuntimeError(f"{self.name()} answers no message now: call reply_later while an event is handled")
+        if message.ref is None:
+            raise RuntimeError(f"the client wants no reply to {message.event!r}: its message has no ref")
+        return LaterReply(self, message.ref)
 
     def extras(self) -> ChannelExtras:
         """The channel's timers and further subscriptions."""
@@ -206,10 +162,6 @@ class ChannelProcess:
     def send_after(self, seconds: float, message: Any) -> Timer:
         """A timer that ends with the channel."""
         return self.extras().send_after(seconds, message)
-
-    def log_unexpected(self, message: Any) -> None:
-        """Phoenix's warning for a message without `handle_info`."""
-        _log.warning("%s got a message and has no handle_info for it: %r", self._name(), message)
 
     # Handling, one thing at a time
 
@@ -255,19 +207,35 @@ class ChannelProcess:
             else:
                 coroutine = method.call(channel, method.argument.read(message.payload))
         except InvalidPayload as error:
-            self._reply(message, Error(_invalid_payload(error)))
+            self.reply(message.ref, Error(_invalid_payload(error)))
             return
         self._answering = message
         self._run(coroutine, self._message_done)
 
     def _handle_letter(self, named: tuple[str, bytes]) -> None:
-        self._handle_info(open_letter(*named))
+        message = open_letter(*named)
+        if isinstance(message, Broadcast) and message.topic == self.membership.topic:
+            self._handle_out(message)
+        else:
+            self._handle_info(message)
+
+    def _handle_out(self, broadcast: Broadcast) -> None:
+        """An event of the channel's own topic that it intercepts."""
+        method = self.channel._outgoing.get(broadcast.event)
+        if method is None:
+            coroutine = self.channel.handle_out(broadcast.event, broadcast.payload)
+        else:
+            coroutine = method(self.channel, broadcast.payload)
+        self._run(coroutine, partial(self._done, "handle_out"))
+
+    def _handle_call(self, question: Question) -> None:
+        self._run(self.channel.handle_call(question.question), partial(self._call_done, question))
 
     def _handle_info(self, message: Any) -> None:
-        self._run(self.channel.handle_info(message), self._done)
+        self._run(self.channel.handle_info(message), partial(self._done, "handle_info"))
 
     def _handle_leave(self, message: Message) -> None:
-        self._reply(message, Ok())
+        self.reply(message.ref, Ok())
         self._end("left", graceful=True)
 
     def _handle_close(self, _: None) -> None:
@@ -282,7 +250,7 @@ class ChannelProcess:
         if error is None and not isinstance(value, Ok | Error):
             error = TypeError(f"join returned {value!r}; it returns Ok(reply) or Error(reason)")
         if error is not None:
-            self._log_crash(error, "join")
+            self.log_crash(error, "join")
             self._refuse(JOIN_CRASHED)
         elif self.client.closed:
             self._end("closed", graceful=True)
@@ -306,11 +274,11 @@ class ChannelProcess:
                 case None:
                     self._idle()
                 case Ok() | Error() | Reply():
-                    self._reply(message, value)
+                    self.reply(message.ref, value)
                     self._idle()
                 case Stop(_, reply):
                     if reply is not None:
-                        self._reply(message, reply)
+                        self.reply(message.ref, reply)
                     self._end(value.reason, graceful=value.graceful)
                 case _:
                     raise TypeError(
@@ -320,19 +288,29 @@ class ChannelProcess:
         except Exception as failure:  # noqa: BLE001 - the crash boundary of a channel's code
             self._crash(failure, message.event)
 
-    def _done(self, value: Any, error: BaseException | None) -> None:
+    def _call_done(self, question: Question, value: Any, error: BaseException | None) -> None:
+        self._task = None
+        error = question.finish(value, error)
+        if self._state is State.ENDED:
+            return
+        if error is not None:
+            self._crash(error, "handle_call")
+        else:
+            self._idle()
+
+    def _done(self, method: str, value: Any, error: BaseException | None) -> None:
         self._task = None
         if self._state is State.ENDED:
             return
         match value:
             case _ if error is not None:
-                self._crash(error, "handle_info")
+                self._crash(error, method)
             case None:
                 self._idle()
             case Stop():
                 self._end(value.reason, graceful=value.graceful)
             case _:
-                self._crash(TypeError(f"it returned {value!r}; it returns Stop(...) or None"), "handle_info")
+                self._crash(TypeError(f"it returned {value!r}; it returns Stop(...) or None"), method)
 
     # Ending
 
@@ -343,7 +321,7 @@ class ChannelProcess:
 
     def _crash(self, error: BaseException, doing: Any) -> None:
         if not self.client.closed:
-            self._log_crash(error, doing)
+            self.log_crash(error, doing)
         self._end(error, graceful=False)
 
     def _end(self, reason: str | BaseException, *, graceful: bool) -> None:
@@ -361,7 +339,7 @@ class ChannelProcess:
     def _terminated(self, graceful: bool, _: Any, error: BaseException | None) -> None:
         self._task = None
         if error is not None:
-            self._log_crash(error, "terminate")
+            self.log_crash(error, "terminate")
         if not graceful:
             self._tell_client(graceful=False)
         self._state = State.ENDED
@@ -385,6 +363,8 @@ class ChannelProcess:
         for _, argument in self._mailbox or ():
             if isinstance(argument, Message):
                 self.client.take(argument)
+            elif isinstance(argument, Question):
+                argument.fail("the channel has ended")
         self._mailbox = None
         if self._extras is not None:
             self._extras.end()
@@ -392,7 +372,7 @@ class ChannelProcess:
 
     def _overflow(self) -> None:
         """More waits than may: what is under way is cancelled, which ends the channel as a crash does."""
-        _log.error("%s ends: more than %d messages wait for it", self._name(), MAX_MAILBOX)
+        _log.error("%s ends: more than %d messages wait for it", self.name(), MAX_MAILBOX)
         self._let_go()
         if self._task is None:
             self._refuse(JOIN_CRASHED)
@@ -401,36 +381,6 @@ class ChannelProcess:
     def _cancel(self) -> None:
         if self._task is not None:
             self.client.runtime.runner.cancel(self._task)
-
-    # Sending
-
-    def _reply(self, message: Message, reply: Ok | Error | Reply) -> None:
-        topic = self.membership.topic
-        answer = serializer.Reply(self.join_ref, message.ref, topic, reply.status, reply.payload)
-        self._send(self.client.serializer.reply(answer))
-
-    def _send(self, frame: bytes) -> None:
-        if self._order is None:
-            self.client.send(frame)
-        else:
-            self._order.send(frame)
-
-    def _require_joined(self) -> None:
-        if self._state not in (State.JOINED, State.ENDING):
-            raise RuntimeError(
-                f"{self._name()} cannot send: the client has not heard yet that it joined; do it in `joined`"
-                if self._state is State.JOINING
-                else f"{self._name()} cannot send: it has ended"
-            )
-
-    def _log_crash(self, error: BaseException, doing: Any) -> None:
-        if isinstance(error, UnknownEvent):
-            _log.warning("%s ended: %s", self._name(), error)
-        else:
-            _log.error("%s crashed in %r", self._name(), doing, exc_info=error)
-
-    def _name(self) -> str:
-        return f"{type(self.channel).__name__} on {self.membership.topic!r}"
 
 
 def _invalid_payload(error: InvalidPayload) -> dict[str, str]:

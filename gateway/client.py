@@ -117,7 +117,8 @@ class Client:
     def subscribe(self, process: ChannelProcess) -> "Subscription":
         """Subscribe a channel to its topic."""
         uplink = self.runtime.uplink
-        return uplink.subscribe(self.hash, process.membership.topic, self.serializer.lane, (), self.transport, process)
+        topic, intercepts = process.membership.topic, process.channel.all_intercepts()
+        return uplink.subscribe(self.hash, topic, self.serializer.lane, intercepts, self.transport, process)
 
     def send(self, frame: bytes) -> None:
         """Send a frame."""
@@ -149,7 +150,7 @@ class Client:
                 case Start(membership, (route, subtopic), message):
                     channel = route.channel.__new__(route.channel)
                     membership.process = ChannelProcess(self, membership, channel, message)
-                    membership.process.join(subtopic)
+                    membership.process.join(subtopic, route.assigns)
                 case Confirm(membership):
                     membership.process.begin()
                 case Leave(membership, message):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from roost.gateway.calls import CALL_LIMIT, ChannelAddress
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
 from roost.shared.serializer import encode_broadcast
@@ -61,6 +62,13 @@ class Endpoint:
         mount = Mount(path, socket, websocket or WebSocket())
         self.mounts.append(mount)
         return mount
+
+    async def call(self, address: ChannelAddress, question: Any, limit: float = CALL_LIMIT) -> Any:
+        """Ask a channel of the node something: what its `handle_call` returns. Plain data both ways.
+
+        Raises CallFailed if the channel has ended or crashes, TimeoutError after `limit` seconds.
+        """
+        return await self.runtime.calls.call(address, question, limit)
 
     async def broadcast(self, topic: str, event: str, payload: Any) -> None:
         """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""

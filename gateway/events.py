@@ -13,14 +13,22 @@ from roost.shared.serializer import Payload, Raw
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ATTRIBUTE: Final = "__roost_event__"
+_INTERCEPTED: Final = "__roost_intercepted__"
 _ANY: Final = msgspec.json.Decoder()
 
-CALLBACKS: Final = ("join", "joined", "handle_in", "handle_info", "terminate")
+CALLBACKS: Final = ("join", "joined", "handle_in", "handle_out", "handle_info", "handle_call", "terminate")
 """Methods that Roost calls and that must be async."""
 
 
 class InvalidPayload(ValueError):
     """A client's payload is not what the method takes; the text says where and why."""
+
+
+class UnknownEvent(LookupError):
+    """A client sent an event for which its channel has no method. Ends the channel, as in Phoenix."""
+
+    def __init__(self, channel: type, event: Any) -> None:
+        super().__init__(f'{channel.__name__} has no method for the event {event!r}: write one with @event("{event}")')
 
 
 def event(name: str) -> Callable[[F], F]:
@@ -35,6 +43,21 @@ def event(name: str) -> Callable[[F], F]:
 
     def mark(method: F) -> F:
         setattr(method, _ATTRIBUTE, name)
+        return method
+
+    return mark
+
+
+def intercept(name: str) -> Callable[[F], F]:
+    """Mark a method as the place through which an event broadcast on the topic goes: `async def method(self, payload)`.
+
+    The client sees only what the method pushes. Each subscriber's channel is then run for each such broadcast.
+    """
+    if not isinstance(name, str):
+        raise TypeError('write @intercept("name"), with the name of the event')
+
+    def mark(method: F) -> F:
+        setattr(method, _INTERCEPTED, name)
         return method
 
     return mark
@@ -112,6 +135,21 @@ def event_methods(channel: type) -> dict[str, EventMethod]:
         if event_name in found:
             raise TypeError(f"{channel.__name__} has two methods for the event {event_name!r}")
         found[event_name] = EventMethod(method)
+    return found
+
+
+def intercept_methods(channel: type) -> dict[str, Callable[..., Any]]:
+    """The methods marked with `intercept` of a channel class and its bases, by event. Raises TypeError."""
+    found: dict[str, Callable[..., Any]] = {}
+    for name, method in inspect.getmembers(channel, inspect.isfunction):
+        event_name = getattr(method, _INTERCEPTED, None)
+        if event_name is None:
+            continue
+        if not inspect.iscoroutinefunction(method) or len(inspect.signature(method).parameters) != 2:
+            raise TypeError(f"{channel.__name__}.{name} intercepts an event: write `async def {name}(self, payload)`")
+        if event_name in found:
+            raise TypeError(f"{channel.__name__} has two methods that intercept {event_name!r}")
+        found[event_name] = method
     return found
 
 

@@ -1,8 +1,8 @@
 """Topic patterns: which channel class serves a topic. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 C = TypeVar("C")
 
@@ -13,6 +13,8 @@ class Route(Generic[C]):
 
     pattern: str
     channel: C
+    assigns: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes that each channel gets before it is asked whether the client may join."""
 
     def __post_init__(self) -> None:
         if not self.pattern or "*" in self.pattern[:-1]:

@@ -1,6 +1,7 @@
 """What an application derives from to accept connections and to route topics to channels."""
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roost.gateway.connect_info import ConnectInfo
@@ -32,9 +33,14 @@ class Socket:
             raise TypeError(f"{cls.__name__}.connect must be async: write `async def connect(self, params, info)`")
 
     @classmethod
-    def route(cls, pattern: str, channel: "type[Channel[Any]]") -> "Route[type[Channel[Any]]]":
-        """Serve topics with a channel class: an exact topic, or a prefix and `*`. The first that matches serves."""
-        route = Route(pattern, channel)
+    def route(
+        cls, pattern: str, channel: "type[Channel[Any]]", assigns: Mapping[str, Any] | None = None
+    ) -> "Route[type[Channel[Any]]]":
+        """Serve topics with a channel class: an exact topic, or a prefix and `*`. The first that matches serves.
+
+        `assigns` become attributes of each channel, before it is asked to join.
+        """
+        route = Route(pattern, channel, assigns or {})
         cls.routes.append(route)
         return route
 

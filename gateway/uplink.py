@@ -84,6 +84,11 @@ class Uplink:
         self._turn.wake()
         return self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
 
+    def subscriber(self, number: int) -> Any:
+        """Who subscribes under that number: what was given as `inbox`; None if nobody does any more."""
+        subscription = self._delivery.subscriptions.get(number)
+        return subscription.inbox if subscription is not None else None
+
     def unsubscribe(self, subscription: "Subscription") -> None:
         """Nothing comes from now on."""
         self._turn.wake()

@@ -79,6 +79,7 @@ class Worker:
         serving_link = asyncio.ensure_future(self._link.serve(self._told, self._asked))
         serving_link.add_done_callback(_die)
         self._uplink.changed_over = self._report
+        self._runtime.calls.listen()
         self._report(self._uplink.epoch)
         await self._uplink.linked()
         gc.collect()

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from roost.shared.version import VERSION
 
 if TYPE_CHECKING:
+    from roost.gateway.calls import CallFailed, ChannelAddress
     from roost.gateway.channel import Channel
     from roost.gateway.channel_extras import Timer
+    from roost.gateway.channel_sending import LaterReply
     from roost.gateway.connect_info import ConnectInfo
     from roost.gateway.endpoint import Endpoint, WebSocket
-    from roost.gateway.events import event
+    from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
@@ -21,10 +23,13 @@ __version__ = VERSION
 
 _HOMES = {
     "Broadcast": "gateway.letters",
+    "CallFailed": "gateway.calls",
     "Channel": "gateway.channel",
+    "ChannelAddress": "gateway.calls",
     "ConnectInfo": "gateway.connect_info",
     "Endpoint": "gateway.endpoint",
     "Error": "gateway.replies",
+    "LaterReply": "gateway.channel_sending",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "Ok": "gateway.replies",
@@ -36,14 +41,18 @@ _HOMES = {
     "Timer": "gateway.channel_extras",
     "WebSocket": "gateway.endpoint",
     "event": "gateway.events",
+    "intercept": "gateway.events",
 }
 
 __all__ = [
     "Broadcast",
+    "CallFailed",
     "Channel",
+    "ChannelAddress",
     "ConnectInfo",
     "Endpoint",
     "Error",
+    "LaterReply",
     "Mailbox",
     "MailboxFull",
     "Ok",
@@ -56,6 +65,7 @@ __all__ = [
     "WebSocket",
     "__version__",
     "event",
+    "intercept",
 ]
 
 

@@ -8,7 +8,22 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket as AsgiWebSocket
 
-from roost import Broadcast, Channel, Endpoint, Error, Ok, Raw, Reply, Socket, Stop, WebSocket, event
+from roost import (
+    Broadcast,
+    CallFailed,
+    Channel,
+    ChannelAddress,
+    Endpoint,
+    Error,
+    Ok,
+    Raw,
+    Reply,
+    Socket,
+    Stop,
+    WebSocket,
+    event,
+    intercept,
+)
 
 
 class UserSocket(Socket):
@@ -121,6 +136,37 @@ class DoChannel(Channel[UserSocket]):
             timer.cancel()
         return Ok()
 
+    @event("reply_later")
+    async def answer_later(self, payload: dict[str, Any]) -> Stop | None:
+        later = self.reply_later()
+
+        async def answer() -> None:
+            await asyncio.sleep(payload.get("seconds", 0))
+            later.reply(Ok({"n": 1}))
+            later.reply(Reply("again", {"n": 2}))
+
+        self.task = asyncio.ensure_future(answer())
+        return Stop() if payload.get("stop") else None
+
+    @event("where_am_i")
+    async def where_am_i(self, payload: Raw) -> Ok:
+        return Ok({"address": list(self.address), "flavour": getattr(self, "flavour", None)})
+
+    @event("call")
+    async def call(self, payload: dict[str, Any]) -> Ok | Error:
+        try:
+            answer = await self.endpoint.call(ChannelAddress(*payload["address"]), payload["question"])
+        except CallFailed as failure:
+            return Error({"reason": str(failure)})
+        return Ok({"answer": answer})
+
+    async def handle_call(self, question: Any) -> Any:
+        if question == "crash":
+            raise RuntimeError("asked to crash")
+        if question == "unencodable":
+            return object()
+        return {"topic": self.topic, "question": question}
+
     @event("set_on_socket")
     async def set_on_socket(self, payload: Raw) -> Ok:
         try:
@@ -164,6 +210,35 @@ class DoChannel(Channel[UserSocket]):
         return await super().handle_in(event, payload)
 
 
+class RewritingChannel(Channel[UserSocket]):
+    """Sees what is broadcast before its client does."""
+
+    intercepts = ("dropped", "unhandled")
+
+    @event("say")
+    async def say(self, payload: dict[str, Any]) -> Ok:
+        await self.broadcast(payload["event"], payload)
+        return Ok()
+
+    @event("say_binary")
+    async def say_binary(self, payload: bytes) -> None:
+        await self.broadcast("rewritten", payload)
+
+    @intercept("rewritten")
+    async def rewritten(self, payload: Any) -> None:
+        await self.push("rewritten", payload if isinstance(payload, bytes) else {**payload, "for": self.socket.user})
+
+    @intercept("last")
+    async def last(self, payload: Any) -> Stop:
+        await self.push("last", payload)
+        return Stop()
+
+    async def handle_out(self, event: str, payload: Any) -> Any:
+        if event == "dropped":
+            return None
+        return await super().handle_out(event, payload)
+
+
 class ImpatientSocket(UserSocket):
     pass
 
@@ -171,6 +246,8 @@ class ImpatientSocket(UserSocket):
 for socket in (UserSocket, ImpatientSocket):
     socket.route("do:*", DoChannel)
     socket.route("exact", DoChannel)
+    socket.route("flavoured", DoChannel, assigns={"flavour": "vanilla"})
+    socket.route("rewriting", RewritingChannel)
 
 
 async def echo(websocket: AsgiWebSocket) -> None:

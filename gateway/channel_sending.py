@@ -1,0 +1,131 @@
+"""What a channel sends: to its client, and to all subscribers of its topic."""
+
+import logging
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from roost.gateway.events import UnknownEvent
+from roost.gateway.program_order import ProgramOrder
+from roost.gateway.protocol import Membership, Status
+from roost.gateway.replies import AnyReply
+from roost.shared import serializer
+from roost.shared.serializer import encode_broadcast
+
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
+    from roost.gateway.channel import Channel
+    from roost.gateway.channel_extras import ChannelExtras
+    from roost.gateway.client import Client
+
+
+_log = logging.getLogger("roost.channel")
+
+
+class State(Enum):
+    """Where a channel stands."""
+
+    JOINING = auto()
+    JOINED = auto()
+    ENDING = auto()
+    """`terminate` runs."""
+    ENDED = auto()
+
+
+class LaterReply:
+    """A reply that is still to come (Phoenix's `socket_ref`). Any task may give it, more than once, at any time."""
+
+    __slots__ = ("_process", "_ref")
+
+    def __init__(self, process: "ChannelSending", ref: Any) -> None:
+        self._process = process
+        self._ref = ref
+
+    def reply(self, reply: AnyReply) -> None:
+        """Answer the client; after the channel has ended too. Raises TypeError if the payload cannot be encoded."""
+        self._process.reply(self._ref, reply)
+
+
+class ChannelSending:
+    """The part of a channel's process that sends; the other part handles what comes."""
+
+    __slots__ = ("_extras", "_order", "_state", "channel", "client", "join_ref", "membership", "subscription")
+
+    channel: "Channel[Any]"
+    client: "Client"
+    join_ref: Any
+    membership: Membership
+    subscription: "Subscription | None"
+    _extras: "ChannelExtras | None"
+    _order: ProgramOrder | None
+    _state: State
+
+    def push(self, event: str, payload: Any) -> None:
+        """Send the client an event."""
+        self._require_joined()
+        self._send(self.client.serializer.push(self.join_ref, None, self.membership.topic, event, payload))
+
+    def reply(self, ref: Any, reply: AnyReply) -> None:
+        """Answer the client's message that had this ref."""
+        answer = serializer.Reply(self.join_ref, ref, self.membership.topic, reply.status, reply.payload)
+        self._send(self.client.serializer.reply(answer))
+
+    async def broadcast(self, event: str, payload: Any, *, to_self: bool) -> None:
+        """Publish an event on the channel's topic; waits while there is no credit."""
+        self._require_joined()
+        topic = self.membership.topic
+        form, data = encode_broadcast(topic, event, payload)
+        sender = 0 if to_self else self.subscriber(topic)
+        uplink = self.client.runtime.uplink
+        number = uplink.publish_now(topic, form, event, data, sender)
+        if not number:
+            number = await uplink.publish(topic, form, event, data, sender)
+        if to_self and self.subscription is not None:
+            self.published(number)
+
+    def published(self, number: int) -> None:
+        """What this channel published will come to its client: what it sends from now on comes after that."""
+        if self._order is None:
+            self._order = ProgramOrder(self.client.runtime.uplink, self.client)
+        self._order.published(number)
+
+    def published_elsewhere(self, topic: str, number: int) -> None:
+        """The channel's code published an event on any topic; its client may be among the subscribers."""
+        membership = self.client.topics.get(topic)
+        if membership is not None and membership.status is Status.JOINED:
+            self.published(number)
+
+    def subscriber(self, topic: str) -> int:
+        """The channel's own subscriber number in a topic, 0 if it does not subscribe to it."""
+        if topic == self.membership.topic:
+            return self.subscription.number if self.subscription is not None else 0
+        subscription = self._extras.subscription(topic) if self._extras is not None else None
+        return subscription.number if subscription is not None else 0
+
+    def name(self) -> str:
+        """The channel in a log line."""
+        return f"{type(self.channel).__name__} on {self.membership.topic!r}"
+
+    def log_crash(self, error: BaseException, doing: Any) -> None:
+        """The channel's code raised this; an event that it has no method for is no bug of the server's."""
+        if isinstance(error, UnknownEvent):
+            _log.warning("%s ended: %s", self.name(), error)
+        else:
+            _log.error("%s crashed in %r", self.name(), doing, exc_info=error)
+
+    def log_unexpected(self, message: Any) -> None:
+        """Phoenix's warning for a message without `handle_info`."""
+        _log.warning("%s got a message and has no handle_info for it: %r", self.name(), message)
+
+    def _send(self, frame: bytes) -> None:
+        if self._order is None:
+            self.client.send(frame)
+        else:
+            self._order.send(frame)
+
+    def _require_joined(self) -> None:
+        if self._state not in (State.JOINED, State.ENDING):
+            raise RuntimeError(
+                f"{self.name()} cannot send: the client has not heard yet that it joined; do it in `joined`"
+                if self._state is State.JOINING
+                else f"{self.name()} cannot send: it has ended"
+            )
