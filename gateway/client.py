@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from roost.gateway.channel_process import ChannelProcess
+from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.protocol import (
     Answer,
     ClientProtocol,
@@ -19,9 +20,11 @@ from roost.gateway.protocol import (
     Wait,
 )
 from roost.gateway.socket import Socket
+from roost.shared.bus import Lane
 from roost.shared.frames import CloseCode
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -31,6 +34,9 @@ MAX_HELD_BACK_BYTES: Final = 256 * 1024
 """Bytes of one client's messages that wait for its busy channels; beyond them it is not read from."""
 MESSAGE_BYTES: Final = 128
 """What a message takes beside its payload, about."""
+
+DISCONNECT: Final = "disconnect"
+"""The event that, broadcast on a socket's id, closes its connection."""
 
 _log = logging.getLogger("roost.client")
 
@@ -60,7 +66,7 @@ class Transport(Protocol):
 class Client:
     """What Phoenix's transport process is: the client's channels and the rules of its connection."""
 
-    __slots__ = ("_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
+    __slots__ = ("_by_id", "_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
 
     def __init__(self, runtime: "Runtime", socket: Socket, serializer: Serializer, transport: Transport) -> None:
         self.runtime = runtime
@@ -73,6 +79,11 @@ class Client:
         self._held_back = 0
         self._protocol = ClientProtocol(socket.find, socket.max_channels)
         socket.freeze()
+        self._by_id: Subscription | None = None
+        """To the topic that is the socket's id, by which code can disconnect it."""
+        if socket.id is not None:
+            topic = application_topic(socket.id)
+            self._by_id = runtime.uplink.subscribe(self.hash, topic, Lane.LETTER, (), None, self)
         runtime.clients[socket.number] = self
 
     @property
@@ -96,8 +107,21 @@ class Client:
         """The connection is gone."""
         self.closed = True
         self.runtime.clients.pop(self.socket.number, None)
+        if self._by_id is not None:
+            self.runtime.uplink.unsubscribe(self._by_id)
         for membership in self._protocol.closed():
             membership.process.close()
+
+    # Told by the uplink, of the topic that is the socket's id
+
+    def confirmed(self, subscription: "Subscription") -> None:
+        """Nothing waits for it: it stands before any channel of the client does, for they share a shard."""
+
+    def letter(self, topic: str, letter: bytes) -> None:
+        """A broadcast of `disconnect` closes the connection; nothing else means anything here (Phoenix 1.8)."""
+        message = open_letter(topic, letter)
+        if isinstance(message, Broadcast) and message.event == DISCONNECT:
+            self.transport.close(CloseCode.GOING_AWAY)
 
     # Told by the channels
 
