@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from roost.gateway.events import Argument, EventMethod, event_methods
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
+from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
 
 if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
@@ -23,8 +24,13 @@ class Channel(Generic[S]):
 
     __slots__ = ("__dict__", "_process", "socket", "subtopic", "topic")
 
+    when_slow: ClassVar[Declared] = WhenSlow.DISCONNECT
+    """What becomes of broadcasts for a client that does not read them fast enough; also by topic pattern, as a dict:
+    `{"cursors:*": WhenSlow.LATEST, "chat:*": WhenSlow.DISCONNECT}`."""
+
     _events: ClassVar[dict[str, EventMethod]]
     _join_params: ClassVar[Argument]
+    _when_slow: ClassVar[WhenSlowRules] = WhenSlowRules("Channel", WhenSlow.DISCONNECT)
 
     socket: S
     """The connection's socket, as `connect` left it."""
@@ -37,6 +43,7 @@ class Channel(Generic[S]):
         super().__init_subclass__()
         cls._events = event_methods(cls)
         cls._join_params = Argument(cls.join)
+        cls._when_slow = WhenSlowRules(cls.__name__, cls.when_slow)
 
     # What an application writes
 

@@ -17,6 +17,7 @@ from roost.gateway.letters import open_letter
 from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import JOIN_CRASHED, Membership, Status
 from roost.gateway.replies import Error, Ok, Reply, Stop
+from roost.gateway.when_slow import WhenSlow
 from roost.shared import serializer
 from roost.shared.serializer import Message, encode_broadcast
 
@@ -77,6 +78,11 @@ class ChannelProcess:
         self._mailbox: deque[tuple[Callable[[Any], None], Any]] | None = None
         self._order: ProgramOrder | None = None
         self._extras: ChannelExtras | None = None
+
+    @property
+    def when_slow(self) -> WhenSlow:
+        """What becomes of the topic's broadcasts while the client does not read."""
+        return self.channel._when_slow.of(self.membership.topic)
 
     # Told by the client
 

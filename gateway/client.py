@@ -18,7 +18,9 @@ from roost.gateway.protocol import (
     Start,
     Wait,
 )
+from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
+from roost.gateway.when_slow import WhenSlow
 from roost.shared.frames import CloseCode
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
@@ -39,19 +41,25 @@ class Transport(Protocol):
     """What carries frames to a client, and its messages here."""
 
     descriptor: int
-    """Where a frame can be written at once; -1 if it cannot."""
+    """Where a frame can be written at once; -1 if it cannot: then `fall_behind` is called."""
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame at the end of the turn, after all that was sent before."""
+    def send(self, frame: bytes | Frames) -> None:
+        """Send a frame, or broadcasts, at the end of the turn, after all that was sent before."""
 
-    def write(self, data: bytes) -> None:
-        """Send bytes now, after all that was written before."""
+    def fall_behind(self, run: Frames, written: int) -> None:
+        """The descriptor took only so many bytes of these broadcasts."""
+
+    def hold(self, size: int) -> None:
+        """A frame of so many bytes waits elsewhere until `release`; it counts as waiting for the client."""
+
+    def release(self, size: int) -> None:
+        """The frame waits elsewhere no longer."""
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Close the connection, after all that was sent before."""
 
     def pause_reading(self) -> None:
-        """Take no more from the client."""
+        """Take no more from the client, until `resume_reading` was called as often."""
 
     def resume_reading(self) -> None:
         """Take from the client again."""
@@ -98,6 +106,12 @@ class Client:
         self.runtime.clients.pop(self.socket.number, None)
         for membership in self._protocol.closed():
             membership.process.close()
+
+    def when_slow(self, topic: str) -> WhenSlow:
+        """What becomes of a topic's broadcasts while the client does not read."""
+        membership = self._protocol.topics.get(topic)
+        policy: WhenSlow = WhenSlow.DISCONNECT if membership is None else membership.process.when_slow
+        return policy
 
     # Told by the channels
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
+from roost.gateway.drops import Drops
 from roost.gateway.eager import Runner
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
@@ -28,6 +29,7 @@ class Runtime:
         self.uplink = uplink
         self.runner = Runner(loop)
         self.inbox = WorkerInbox(self)
+        self.drops = Drops()
         self.clients: dict[int, Client] = {}
         """Connected clients by the number of their socket."""
         self._loop = loop

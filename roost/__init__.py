@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
+    from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Raw
 
 __version__ = VERSION
@@ -35,6 +36,7 @@ _HOMES = {
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "WebSocket": "gateway.endpoint",
+    "WhenSlow": "gateway.when_slow",
     "event": "gateway.events",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "Stop",
     "Timer",
     "WebSocket",
+    "WhenSlow",
     "__version__",
     "event",
 ]

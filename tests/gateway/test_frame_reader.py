@@ -285,5 +285,5 @@ def test_between_messages_nothing_is_kept() -> None:
     ):
         reader.feed(stream)
         assert reader._library is None
-        assert reader._fragments is None
+        assert reader._message is None
         assert reader._tail == b""
