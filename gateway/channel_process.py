@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_MAILBOX: Final = 10_000
 """Things that wait for a channel; with one more it ends as if it had crashed."""
+MAX_WORK_A_TURN: Final = 64
+"""Waiting things that a channel handles in one turn of the loop; the others' channels come first then."""
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
 
@@ -51,6 +53,7 @@ class ChannelProcess:
     __slots__ = (
         "_answering",
         "_busy",
+        "_emptying",
         "_extras",
         "_mailbox",
         "_order",
@@ -74,6 +77,7 @@ class ChannelProcess:
         """What is being answered: a client's message, and while the subscription is awaited, the join's response."""
         self._state = State.JOINING
         self._busy = True
+        self._emptying = False
         self._task: asyncio.Task[None] | None = None
         self._mailbox: deque[tuple[Callable[[Any], None], Any]] | None = None
         self._order: ProgramOrder | None = None
@@ -103,6 +107,8 @@ class ChannelProcess:
             self._join_done(None, error)
         else:
             self._run(coroutine, self._join_done)
+            if self._state is State.JOINING and self._task is not None:
+                self.client.hold_back(self._answering)
 
     def begin(self) -> None:
         """The client knows that it has joined."""
@@ -124,7 +130,15 @@ class ChannelProcess:
 
     def leave(self, message: Message) -> None:
         """The client leaves."""
-        self._deliver(self._handle_leave, message)
+        if self._state is State.JOINED:
+            self.client.hold_back(message)
+            self._deliver(self._handle_leave, message)
+
+    def rest(self) -> None:
+        """Much is about to come at once: it is to wait, and to be handled from the next turn on."""
+        if self._state is State.JOINED and not self._busy:
+            self._busy = True
+            self.client.runtime.call_later(0, self._work_on)
 
     def discard(self) -> None:
         """The client joined again: end without a word; `terminate` does not run, as in Phoenix."""
@@ -234,11 +248,23 @@ class ChannelProcess:
     def _idle(self) -> None:
         """What was under way is finished: begin with what waited."""
         self._busy = False
-        while self._mailbox and not self._busy:
+        if self._mailbox is None or self._emptying:
+            return  # what finished was begun below
+        self._emptying = True
+        left = MAX_WORK_A_TURN
+        while self._mailbox and not self._busy and left:
+            left -= 1
             work, argument = self._mailbox.popleft()
             work(argument)
+        self._emptying = False
         if not self._mailbox:
             self._mailbox = None
+        elif not self._busy:
+            self.rest()
+
+    def _work_on(self) -> None:
+        if self._state is State.JOINED:
+            self._idle()
 
     def _run(self, coroutine: Coroutine[Any, Any, Any], then: Callable[[Any, BaseException | None], None]) -> None:
         self._busy = True
@@ -265,6 +291,8 @@ class ChannelProcess:
             return
         self._answering = message
         self._run(coroutine, self._message_done)
+        if self._answering is message:
+            self.client.hold_back(message)  # it waits for something, and takes memory meanwhile
 
     def _handle_letter(self, named: tuple[str, bytes]) -> None:
         self._handle_info(open_letter(*named))
@@ -273,6 +301,7 @@ class ChannelProcess:
         self._run(self.channel.handle_info(message), self._done)
 
     def _handle_leave(self, message: Message) -> None:
+        self.client.take(message)
         self._reply(message, Ok())
         self._end("left", graceful=True)
 
@@ -282,7 +311,9 @@ class ChannelProcess:
     # What the channel's methods gave
 
     def _join_done(self, value: Any, error: BaseException | None) -> None:
-        self._task = None
+        if self._task is not None:
+            self.client.take(self._answering)
+            self._task = None
         if self._state is State.ENDED:
             return
         if error is None and not isinstance(value, Ok | Error):
@@ -302,7 +333,9 @@ class ChannelProcess:
     def _message_done(self, value: Any, error: BaseException | None) -> None:
         message: Message = self._answering
         self._answering = None
-        self._task = None
+        if self._task is not None:
+            self.client.take(message)
+            self._task = None
         if self._state is State.ENDED:
             return
         try:

@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from roost.gateway.channel_process import ChannelProcess
+from roost.gateway.channel_process import MAX_WORK_A_TURN, ChannelProcess
 from roost.gateway.protocol import (
     Answer,
     ClientProtocol,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from roost.gateway.runtime import Runtime
 
 MAX_HELD_BACK_BYTES: Final = 256 * 1024
-"""Bytes of one client's messages that wait for its busy channels; beyond them it is not read from."""
+"""Bytes of one client's messages that are being handled or wait; beyond them it is not read from."""
 MESSAGE_BYTES: Final = 128
 """What a message takes beside its payload, about."""
 
@@ -175,9 +175,16 @@ class Client:
                 case Wait(message):
                     self.hold_back(message)
                 case Resume(messages):
-                    for message in messages:
-                        self.take(message)
-                        self._perform(self._protocol.receive(message))
+                    self._resume(messages)
+
+    def _resume(self, messages: list[Message]) -> None:
+        """Receive what waited for a join."""
+        membership = self.topics.get(messages[0].topic)
+        if membership is not None and len(messages) > MAX_WORK_A_TURN:
+            membership.process.rest()
+        for message in messages:
+            self.take(message)
+            self._perform(self._protocol.receive(message))
 
     def _answer(self, reply: Reply) -> None:
         try:

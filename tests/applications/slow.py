@@ -13,6 +13,14 @@ class UserSocket(Socket):
 
 
 class TalkChannel(Channel[UserSocket]):
+    async def join(self, params: dict[str, float]) -> Ok:
+        await asyncio.sleep(params.get("sleep", 0))
+        return Ok()
+
+    @event("ignore")
+    async def ignore(self, payload: Raw) -> None:
+        """It was only sent to be much."""
+
     @event("say")
     async def say(self, payload: Raw) -> Ok:
         await self.broadcast("said", payload)

@@ -136,3 +136,55 @@ async def test_a_client_that_asks_and_never_reads_is_not_read_from(slow_node: No
         answers = [await stuck.receive() for _ in range(count)]
         await sending
         assert [answer[1] for answer in answers] == [str(number) for number in range(count)]
+
+
+class TestFloods:
+    """A client that sends without end is handled in its turn, within a budget; the others go on."""
+
+    async def test_what_waited_for_a_slow_handler_is_all_handled_in_order(self, slow_node: Node) -> None:
+        """More than Python's stack is deep, and more than the budget holds at a time."""
+        count = 5000
+        async with UnreadClient(slow_node.port) as flooding:
+            await flooding.join("strict:6")
+            questions = [["1", str(number), "strict:6", "echo", {}] for number in range(count)]
+            await flooding.send(["1", "first", "strict:6", "sleep", {"seconds": 0.3}])
+            sending = asyncio.ensure_future(flooding.send(*questions))
+            replies = [await flooding.receive() for _ in range(count + 1)]
+            await sending
+        assert [reply[1] for reply in replies] == ["first", *map(str, range(count))]
+
+    async def test_what_waited_for_a_slow_join_is_all_handled_in_order(self, slow_node: Node) -> None:
+        count = 1000
+        async with UnreadClient(slow_node.port) as flooding:
+            questions = [["1", str(number), "strict:7", "echo", {}] for number in range(count)]
+            await flooding.send(["1", "join", "strict:7", "phx_join", {"sleep": 0.3}], *questions)
+            replies = [await flooding.receive() for _ in range(count + 1)]
+        assert [reply[1] for reply in replies] == ["join", *map(str, range(count))]
+
+    @pytest.mark.parametrize(("size", "count"), [(0, 10_000), (64 * 1024, 200)])
+    async def test_the_others_go_on(self, slow_node: Node, size: int, count: int) -> None:
+        """Every heartbeat of another client is answered long before the flood is through."""
+        async with UnreadClient(slow_node.port) as flooding, RawClient(slow_node.url) as other:
+            await flooding.join("strict:8")
+            last = ["1", "last", "strict:8", "echo", {}]
+            questions = [["1", "1", "strict:8", "ignore", {"fill": "x" * size}]] * count
+            sending = asyncio.ensure_future(flooding.send(*questions, last))
+            answered = 0
+            waiting = asyncio.ensure_future(flooding.until(lambda message: message[1] == "last"))
+            while not waiting.done():
+                await other.ask([None, str(answered), "phoenix", "heartbeat", {}])
+                answered += 1
+            await asyncio.gather(sending, waiting)
+        assert answered > 10
+
+    async def test_heartbeats_joins_and_leaves_go_on_beside_a_slow_handler(self, slow_node: Node) -> None:
+        async with UnreadClient(slow_node.port) as client:
+            await client.join("strict:9")
+            await client.send(
+                ["1", "slow", "strict:9", "sleep", {"seconds": 0.5}],
+                [None, "beat", "phoenix", "heartbeat", {}],
+                ["2", "join", "strict:10", "phx_join", {}],
+                ["2", "leave", "strict:10", "phx_leave", {}],
+            )
+            replies = await client.until(lambda message: message[1] == "slow")
+        assert [reply[1] for reply in replies if reply[3] == "phx_reply"] == ["beat", "join", "leave", "slow"]
