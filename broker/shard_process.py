@@ -148,13 +148,14 @@ class ShardProcess:
 
     def _status(self) -> ShardStatus:
         shard = self._shard
+        own = [topic.size() for topic in shard.table.topics() if topic.name.startswith(RESERVED)]
         return ShardStatus(
             slot=self._start.slot,
             incarnation=self._start.incarnation,
             pid=os.getpid(),
             open=shard.open,
-            topics=shard.table.topic_count(),
-            subscribers=shard.table.subscriber_count(),
+            topics=shard.table.topic_count() - len(own),
+            subscribers=shard.table.subscriber_count() - sum(own),
             published=shard.fanout.published,
             fanout=shard.fanout.deliveries,
             unencodable=shard.fanout.unencodable,

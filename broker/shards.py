@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -24,6 +25,8 @@ from roost.shared.supervisor import Child, Supervisor
 
 RESHARD_LIMIT: Final = 60.0
 """Seconds in which all shards of a new epoch must be open; else the change is given up."""
+MAX_FAILED_STARTS: Final = 5
+"""So often a shard of a new epoch may die before it is open; else the change is given up."""
 STEP_PERIOD: Final = 0.05
 """Seconds between two looks at what a change waits for, if nothing is heard."""
 SHARD_LIMIT: Final = 1.0
@@ -48,6 +51,7 @@ class Shards:
         self._pools: dict[int, Supervisor] = {}
         self._opened: set[tuple[Slot, int]] = set()
         self._publishing: dict[int, int] = {}
+        self._failed_starts: Counter[Slot] = Counter()
         self._heard = asyncio.Event()
         self._change: asyncio.Task[None] | None = None
 
@@ -125,6 +129,8 @@ class Shards:
         assert isinstance(shard.start, StartShard)
         with contextlib.suppress(OSError):
             self._run_dir.remove_bus_socket(shard.start.slot, shard.start.incarnation)
+        if (shard.start.slot, shard.start.incarnation) not in self._opened:
+            self._failed_starts[shard.start.slot] += 1
         self._heard.set()
 
     def _pool_gave_up(self, epoch: int, pool: asyncio.Future[str]) -> None:
@@ -165,6 +171,9 @@ class Shards:
         gave_up = self._pools[newest(self.map)].gave_up
         if gave_up.done():
             return gave_up.result()
+        for slot in sorted(unopened(self.map, self._opened)):
+            if self._failed_starts[slot] >= MAX_FAILED_STARTS:
+                return f"shard {slot} died {MAX_FAILED_STARTS} times before it was open; the log says why"
         if seconds < RESHARD_LIMIT:
             return ""
         late = ", ".join(f"shard {slot}" for slot in sorted(unopened(self.map, self._opened)))
@@ -177,6 +186,7 @@ class Shards:
             await self._pools[epoch].stop(SHARD_LIMIT)
             del self._pools[epoch]
         self._opened = {one for one in self._opened if one[0].epoch in step.epochs}
+        self._failed_starts.clear()
 
     def _note_progress(self, live: set[int], seconds: float) -> None:
         assert self.resharding is not None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
+from roost.gateway.outbox import MAX_OUTBOUND_BYTES
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
 from roost.shared.serializer import encode_broadcast
@@ -27,10 +28,14 @@ class WebSocket:
     """Seconds without a byte from the client after which it is disconnected; None for never."""
     path: str = "/websocket"
     """Appended to the path of the mount."""
+    max_outbound_bytes: int = MAX_OUTBOUND_BYTES
+    """Bytes that may wait for a client; beyond them its channels' `when_slow` decides."""
 
     def __post_init__(self) -> None:
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
+        if self.max_outbound_bytes <= 0:
+            raise ValueError(f"max_outbound_bytes must be more than 0, not {self.max_outbound_bytes!r}")
         _check_path(self.path)
 
 

@@ -159,7 +159,9 @@ class Entrance(asyncio.Protocol):
             return
         transport = self._transport
         transport.write(accepted)
-        websocket = WebSocketTransport(transport, site.runtime.turn, site.wheel(mount))
+        websocket = WebSocketTransport(
+            transport, site.runtime.turn, site.wheel(mount), site.runtime.drops, mount.websocket.max_outbound_bytes
+        )
         websocket.open(Client(site.runtime, socket, serializer, websocket))
         transport.set_protocol(websocket)
         if self._data:

@@ -2,31 +2,33 @@
 
 This is where a worker's time goes: one write a recipient. A single run of frames is written straight to the
 descriptors; a transport that is busy, closing or not a plain socket has a descriptor of -1, so that its write fails and
-takes the long way. Several runs are collected first, so that each client still gets one write.
+the transport looks at the topic and its policy. Several runs are collected first, so that each client still gets one
+write.
 """
 
 import os
-from typing import Any
 
 from roost.gateway.shard_link import Echo, Frames, Handover, Letters
 from roost.gateway.turn import Turn
 
 
 def hand_over(handovers: list[Handover], turn: Turn) -> int:
-    """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers."""
+    """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers.
+
+    What transports drop of them, now or later, is counted in the worker's `Drops`.
+    """
     handovers = _merge(handovers)
     alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
     delivered = 0
     for handover in handovers:
         match handover:
             case Frames(outlets, frames):
-                data = frames[0] if len(frames) == 1 else b"".join(frames)
                 if alone:
                     turn.flush()  # what was collected for these clients before goes out before
-                    _write(outlets, data)
+                    _write(handover)
                 else:
                     for outlet in outlets:
-                        outlet.send(data)
+                        outlet.send(handover)
                 delivered += len(outlets) * len(frames)
             case Letters(inboxes, topic, letter):
                 for inbox in inboxes:
@@ -50,13 +52,16 @@ def _merge(handovers: list[Handover]) -> list[Handover]:
     return merged
 
 
-def _write(outlets: list[Any], data: bytes) -> None:
+def _write(run: Frames) -> None:
     write = os.write
+    frames = run.frames
+    data = frames[0] if len(frames) == 1 else b"".join(frames)
     size = len(data)
-    for outlet in outlets:
+    for outlet in run.outlets:
         try:
             written = write(outlet.descriptor, data)
-            if written != size:
-                outlet.write(data[written:])
         except OSError:
-            outlet.write(data)
+            outlet.fall_behind(run, 0)
+        else:
+            if written != size:
+                outlet.fall_behind(run, written)

@@ -40,6 +40,8 @@ class Frames(NamedTuple):
 
     outlets: list[Any]
     frames: list[bytes]
+    topic: str
+    """What they were broadcast on."""
 
 
 class Letters(NamedTuple):
@@ -140,7 +142,8 @@ class ShardLink:
             own = entry.publisher == self._worker
             for number, frame in entry.frames:
                 self._unacknowledged_bytes += len(frame)
-                handovers.append(Frames(audiences[number].outlets(entry.sender), [frame]))
+                audience = audiences[number]
+                handovers.append(Frames(audience.outlets(entry.sender), [frame], audience.topic))
             for number, letter in entry.letters:
                 self._unacknowledged_bytes += len(letter)
                 audience = audiences[number]

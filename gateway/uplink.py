@@ -49,7 +49,7 @@ class Uplink:
         self._ack_timer: asyncio.TimerHandle | None = None
         self._linked = asyncio.Event()
         self.delivered = 0
-        """Messages handed to subscribers so far."""
+        """Messages handed to subscribers so far, those among them that their transports have dropped."""
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch

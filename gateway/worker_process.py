@@ -109,7 +109,8 @@ class Worker:
             connections=len(clients),
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
-            delivered=self._uplink.delivered,
+            delivered=self._uplink.delivered - self._runtime.drops.total(),
+            dropped=self._runtime.drops.counts(),
         )
 
     async def _stop(self) -> None:
@@ -125,6 +126,8 @@ class Worker:
 
 def _die(serving_link: "asyncio.Task[None]") -> None:
     """The supervisor is gone, or what it told could not be carried out: nothing of a worker may stay behind."""
+    if serving_link.cancelled():
+        return  # the loop ends
     if (error := serving_link.exception()) is not None:
         _log.critical("what the gateway told could not be carried out", exc_info=error)
     os._exit(1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
+    from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Raw
 
 __version__ = VERSION
@@ -40,6 +41,7 @@ _HOMES = {
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "WebSocket": "gateway.endpoint",
+    "WhenSlow": "gateway.when_slow",
     "event": "gateway.events",
     "intercept": "gateway.events",
 }
@@ -63,6 +65,7 @@ __all__ = [
     "Stop",
     "Timer",
     "WebSocket",
+    "WhenSlow",
     "__version__",
     "event",
     "intercept",

@@ -214,6 +214,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     published: int
     delivered: int
     """Messages handed to subscribers since the worker started."""
+    dropped: dict[str, int]
+    """Broadcasts that did not reach a subscriber for its client's sake, by reason; `delivered` does not count them."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):

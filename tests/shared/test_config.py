@@ -106,7 +106,7 @@ def test_the_edges_of_a_range_belong_to_it(low: int, high: int, variable: str) -
         assert f"from {low} to {high}" in refusal({variable: str(number)})
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=10, max_size=15))
+@given(st.text("ΞΨΩ\n'\"🪺\\", min_size=10, max_size=15))
 def test_secrets_are_not_echoed(secret: str) -> None:
     sentence = refusal({"ROOST_SECRET_KEY_BASE": secret})
     assert secret not in sentence

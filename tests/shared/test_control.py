@@ -34,6 +34,10 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.JoinNode: (numbers,),
     control.TakeWorkerNumber: (),
     control.AskStatus: (),
+    control.Opened: (slots, numbers),
+    control.Publishing: (numbers, numbers),
+    control.ScaleShards: (numbers,),
+    control.AskResharding: (),
     control.AskTopics: (text,),
     control.AskSubscribers: (text,),
 }
