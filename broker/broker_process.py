@@ -51,7 +51,9 @@ class Broker:
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
         self._started = time.monotonic()
-        self._shards = Shards(run_dir, self._first_map(settings.shards), self._announce)
+        self._shards = Shards(
+            run_dir, self._first_map(settings.shards), self._announce, stall_limit=settings.stall_limit
+        )
         self._gateways: set[Link] = set()
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()

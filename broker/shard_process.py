@@ -23,6 +23,7 @@ from roost.shared.control import (
     Envelopes,
     Message,
     Opened,
+    Ping,
     Ready,
     Refusal,
     ShardStatus,
@@ -127,6 +128,8 @@ class ShardProcess:
     def _answer(self, number: int, message: Message) -> None:
         value: Any
         match message:
+            case Ping():
+                value = True
             case AskStatus():
                 value = self._status()
             case AskTopics(prefix):

@@ -39,7 +39,9 @@ _log = logging.getLogger("roost.broker")
 class Shards:
     """All shards. Whoever owns this carries the map to the workers and their word back."""
 
-    def __init__(self, run_dir: RunDirectory, shard_map: ShardMap, announce: Callable[[ShardMap], None]) -> None:
+    def __init__(
+        self, run_dir: RunDirectory, shard_map: ShardMap, announce: Callable[[ShardMap], None], *, stall_limit: float
+    ) -> None:
         """`announce` is called with each new map, after it was written."""
         self.map = shard_map
         self.resharding: ReshardingStatus | None = None
@@ -48,6 +50,7 @@ class Shards:
         """Set to one sentence when the shards cannot be kept alive."""
         self._run_dir = run_dir
         self._announce = announce
+        self._stall_limit = stall_limit
         self._pools: dict[int, Supervisor] = {}
         self._opened: set[tuple[Slot, int]] = set()
         self._publishing: dict[int, int] = {}
@@ -103,7 +106,9 @@ class Shards:
     # Processes
 
     def _start(self, epoch: int) -> None:
-        pool = self._pools[epoch] = Supervisor("roost.broker.shard_process", self._told, self._asked, self._exited)
+        pool = self._pools[epoch] = Supervisor(
+            "roost.broker.shard_process", self._told, self._asked, self._exited, stall_limit=self._stall_limit
+        )
         pool.gave_up.add_done_callback(partial(self._pool_gave_up, epoch))
         for slot in self.map.slots():
             if slot.epoch == epoch:

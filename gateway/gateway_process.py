@@ -48,7 +48,11 @@ class Gateway:
         self._addresses = addresses
         self._secret = settings.secret_key_base or run_dir.secret_key_base()
         self._workers = Supervisor(
-            "roost.gateway.worker_process", self._worker_told, self._worker_asked, self._worker_exited
+            "roost.gateway.worker_process",
+            self._worker_told,
+            self._worker_asked,
+            self._worker_exited,
+            stall_limit=settings.stall_limit,
         )
         self._broker: Link | None = None
         self._joined = asyncio.Event()

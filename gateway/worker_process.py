@@ -19,12 +19,14 @@ from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
+from roost.gateway.watchdog import Watchdog
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskStatus,
     Failed,
     MapChanged,
     Message,
+    Ping,
     Publishing,
     Ready,
     StartWorker,
@@ -72,7 +74,8 @@ class Worker:
             backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )
-        self._server = HostedServer(config, lambda: link.tell(Ready()))
+        self._server = HostedServer(config, self._serves)
+        self._watchdog = Watchdog(loop)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -85,7 +88,12 @@ class Worker:
         gc.collect()
         gc.freeze()
         await self._server.serve([listener(address) for address in self._start.addresses])
+        self._watchdog.close()
         self._uplink.close()
+
+    def _serves(self) -> None:
+        self._link.tell(Ready())
+        self._watchdog.start()
 
     def _told(self, message: Message) -> None:
         match message:
@@ -99,8 +107,14 @@ class Worker:
         self._link.tell(Publishing(self._start.number, epoch))
 
     async def _asked(self, message: Message) -> Any:
-        if not isinstance(message, AskStatus):
-            raise Refused(f"a worker does not know {type(message).__name__}")
+        match message:
+            case Ping():
+                return True
+            case AskStatus():
+                return self._status()
+        raise Refused(f"a worker does not know {type(message).__name__}")
+
+    def _status(self) -> WorkerStatus:
         clients = self._runtime.clients
         return WorkerStatus(
             number=self._start.number,

@@ -45,12 +45,16 @@ def _settings(**options: str | None) -> Settings:
 
 
 @cli.command()
-def broker(run_dir: str | None = _setting("run_dir"), shards: str | None = _setting("shards")) -> None:
+def broker(
+    run_dir: str | None = _setting("run_dir"),
+    shards: str | None = _setting("shards"),
+    stall_limit: str | None = _setting("stall_limit"),
+) -> None:
     """Run the broker of a node: the supervisor of its PubSub shards."""
     from roost.broker.broker_process import run_broker
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(run_dir=run_dir, shards=shards)
+    settings = _settings(run_dir=run_dir, shards=shards, stall_limit=stall_limit)
     log_to_stderr("broker")
     run_broker(settings)
 
@@ -62,12 +66,13 @@ def gateway(
     host: str | None = _setting("host"),
     workers: str | None = _setting("workers"),
     run_dir: str | None = _setting("run_dir"),
+    stall_limit: str | None = _setting("stall_limit"),
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(port=port, host=host, workers=workers, run_dir=run_dir)
+    settings = _settings(port=port, host=host, workers=workers, run_dir=run_dir, stall_limit=stall_limit)
     log_to_stderr("gateway")
     run_gateway(app, settings)
 

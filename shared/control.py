@@ -105,6 +105,10 @@ class TakeWorkerNumber(_Message, frozen=True):
     """From a gateway. Answered by a worker number that was never given before."""
 
 
+class Ping(_Message, frozen=True):
+    """To a child, again and again: do you still work? Answered by True, from the loop that does the work."""
+
+
 class AskStatus(_Message, frozen=True):
     """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
 
@@ -143,6 +147,7 @@ Message = (
     | Publishing
     | JoinNode
     | TakeWorkerNumber
+    | Ping
     | AskStatus
     | ScaleShards
     | AskResharding

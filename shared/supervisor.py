@@ -1,4 +1,5 @@
 """Supervision of child processes as OTP does it: one-for-one, a restart intensity, shutdown time-outs.
+One that has stopped answering is killed, and then it is one that died.
 
 Children are started with exec, never forked, since ZeroMQ and uvloop do not survive a fork. Each has a link to its
 supervisor, learns by it what it is to be, is stopped over it, and dies when it closes.
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from roost.shared.control import Failed, Message, Ready, Stop
 from roost.shared.link import Link, LinkClosed
+from roost.shared.liveness import silence
 
 MAX_RESTARTS: Final = 20
 RESTART_WINDOW: Final = 10.0
@@ -52,6 +54,8 @@ class Child:
     process: asyncio.subprocess.Process
     link: Link
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    stalled: float | None = None
+    """It was silent for so many seconds and was killed for it."""
 
     @property
     def pid(self) -> int:
@@ -68,8 +72,12 @@ class Supervisor:
         told: Callable[[Child, Message], None],
         asked: Callable[[Child, Message], Awaitable[Any]],
         exited: Callable[[Child], None],
+        *,
+        stall_limit: float,
     ) -> None:
+        """A child that is silent for `stall_limit` seconds is killed."""
         self._module = module
+        self._stall_limit = stall_limit
         self._told = told
         self._asked = asked
         self._exited = exited
@@ -152,15 +160,23 @@ class Supervisor:
                 lambda question: self._asked(child, question),
             )
         )
+        watching = asyncio.ensure_future(self._watch(child))
         try:
             await child.process.wait()
             await asyncio.wait([serving], timeout=1.0)
         finally:
             serving.cancel()
+            watching.cancel()
             child.link.close()
             if self.children.get(child.name) is child:
                 del self.children[child.name]
             self._exited(child)
+
+    async def _watch(self, child: Child) -> None:
+        """Kill a child that has stopped answering: from stuck it becomes dead, and for that there are rules."""
+        with contextlib.suppress(LinkClosed, ProcessLookupError):
+            child.stalled = await silence(child.link, child.ready, self._stall_limit)
+            child.process.kill()
 
     def _hear(self, child: Child, message: Message) -> None:
         match message:
@@ -189,5 +205,7 @@ async def _end(process: asyncio.subprocess.Process, limit: float) -> None:
 
 
 def _how_it_ended(child: Child) -> str:
+    if child.stalled is not None:
+        return f"did not answer for {child.stalled:g} s and was killed"
     code = child.process.returncode
     return f"was killed by signal {-code}" if code is not None and code < 0 else f"exited with status {code}"

@@ -50,9 +50,10 @@ def test_values_are_read() -> None:
         "ROOST_WORKERS": "1",
         "ROOST_RUN_DIR": "/somewhere",
         "ROOST_SECRET_KEY_BASE": SECRET,
+        "ROOST_STALL_LIMIT": "2.5",
         "UNRELATED": "x",
     }
-    assert read_settings(MACHINE, source) == Settings(0, "::1", 64, 1, "/somewhere", SECRET)
+    assert read_settings(MACHINE, source) == Settings(0, "::1", 64, 1, "/somewhere", SECRET, 2.5)
 
 
 def test_the_first_source_that_has_a_variable_wins() -> None:
@@ -76,6 +77,7 @@ def test_every_setting_has_a_meaning(place: object) -> None:
         *(("ROOST_PORT", text) for text in ("", "x", "-1", "65536", "4000.0", " 4000", "4_000", "+1", "٤٠٠٠", "²")),
         *(("ROOST_SHARDS", text) for text in ("0", "65", "two", "")),
         *(("ROOST_WORKERS", text) for text in ("0", "65", "two", "")),
+        *(("ROOST_STALL_LIMIT", text) for text in ("0", "0.4", "3601", "1e3", "-1", "nan", "inf", "ten", "", " 1")),
         *(("ROOST_HOST", text) for text in ("", "local\0host")),
         *(("ROOST_RUN_DIR", text) for text in ("", "/run\0/roost")),
         ("ROOST_SECRET_KEY_BASE", "short"),

@@ -33,6 +33,7 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.WorkerExited: (numbers,),
     control.JoinNode: (numbers,),
     control.TakeWorkerNumber: (),
+    control.Ping: (),
     control.AskStatus: (),
     control.Opened: (slots, numbers),
     control.Publishing: (numbers, numbers),

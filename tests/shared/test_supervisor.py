@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roost.shared import liveness
 from roost.shared import supervisor as supervision
 from roost.shared.control import AskStatus, AskTopics, Message, Ready, StartWorker
 from roost.shared.link import Refused
@@ -21,11 +22,13 @@ from tests.shared.processes import LIMIT, dies, running, says
 class Family:
     """A supervisor of `kept_child`, with what was heard from its children."""
 
-    def __init__(self) -> None:
+    def __init__(self, stall_limit: float = 60.0) -> None:
         self.numbers = count(1)
         self.ready: asyncio.Queue[Child] = asyncio.Queue()
         self.exited: asyncio.Queue[Child] = asyncio.Queue()
-        self.supervisor = Supervisor("tests.shared.kept_child", self._told, self._asked, self.exited.put_nowait)
+        self.supervisor = Supervisor(
+            "tests.shared.kept_child", self._told, self._asked, self.exited.put_nowait, stall_limit=stall_limit
+        )
 
     def keep(self, name: str, app: str = "serve") -> None:
         async def prepare() -> StartWorker:
@@ -190,12 +193,69 @@ class TestStopping:
         assert family.exited.empty()
 
 
+class TestStalling:
+    """One that has stopped answering is killed, and then it is one that died."""
+
+    @pytest.fixture
+    async def impatient(self) -> AsyncIterator[Family]:
+        family = Family(stall_limit=1.0)
+        yield family
+        await asyncio.wait_for(family.supervisor.stop(LIMIT), 2 * LIMIT)
+
+    async def test_one_that_was_suspended_is_killed_and_started_again(
+        self, impatient: Family, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        impatient.keep("a")
+        impatient.keep("b")
+        children = {child.name: child for child in (await impatient.next_ready(), await impatient.next_ready())}
+        loop = asyncio.get_running_loop()
+        os.kill(children["a"].pid, signal.SIGSTOP)
+        suspended = loop.time()
+        assert await impatient.next_exited() is children["a"]
+        assert loop.time() - suspended >= 0.8
+        assert children["a"].process.returncode == -signal.SIGKILL
+        again = await impatient.next_ready()
+        assert impatient.supervisor.children == {"a": again, "b": children["b"]}
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert said == f"a (pid {children['a'].pid}) did not answer for 1 s and was killed; starting it again"
+
+    async def test_one_that_is_being_started_has_longer(
+        self, impatient: Family, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(liveness, "START_LIMIT", 3.0)
+        impatient.keep("a", "never ready")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        child = await impatient.next_exited()
+        assert loop.time() - began >= 2.5
+        assert child.stalled == pytest.approx(3.0)
+
+    async def test_one_that_answers_lives(self, impatient: Family) -> None:
+        impatient.keep("a")
+        child = await impatient.next_ready()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2.0
+        while loop.time() < until:
+            assert await child.link.ask(AskStatus(), int, LIMIT) == 1
+        assert impatient.supervisor.children == {"a": child}
+
+    async def test_a_supervisor_that_was_itself_suspended_blames_nobody(self) -> None:
+        with running("tests.shared.keeper", "serve", "0.5") as keeper:
+            child = int(says(keeper))
+            os.kill(keeper.pid, signal.SIGSTOP)
+            os.kill(child, signal.SIGSTOP)
+            assert not dies(child, 1.5)
+            os.kill(child, signal.SIGCONT)
+            os.kill(keeper.pid, signal.SIGCONT)
+            assert not dies(child, 1.5)
+
+
 class TestDying:
     """A supervisor that is killed takes its children along, those too that hear nothing any more."""
 
     @pytest.mark.parametrize("app", ["serve", "deaf"])
     def test_children_die_with_their_supervisor(self, app: str) -> None:
-        with running("tests.shared.keeper", app) as keeper:
+        with running("tests.shared.keeper", app, "10") as keeper:
             child = int(says(keeper))
             keeper.kill()
             assert dies(child, 1.0)
