@@ -15,6 +15,7 @@ from roost.shared.control import (
     AskStatus,
     AskSubscribers,
     AskTopics,
+    AskWorkerChange,
     GatewayStatus,
     JoinNode,
     MapChanged,
@@ -22,6 +23,7 @@ from roost.shared.control import (
     NodeStatus,
     Publishing,
     ScaleShards,
+    ScaleWorkers,
     ShardStatus,
     Stop,
     SubscriberRow,
@@ -36,6 +38,7 @@ from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.version import VERSION
+from roost.shared.worker_change import WorkerChange
 
 GATEWAY_LIMIT: Final = 4.0
 """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
@@ -124,6 +127,8 @@ class Broker:
                 return self._shards.scale(shards)
             case AskResharding():
                 return self._shards.resharding
+            case ScaleWorkers() | AskWorkerChange():
+                return await self._ask_gateway(message)
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
@@ -162,6 +167,17 @@ class Broker:
             gateway=gateway,
             silent=tuple(silent),
         )
+
+    async def _ask_gateway(self, question: ScaleWorkers | AskWorkerChange) -> WorkerChange | None:
+        """What the gateway answers. Raises Refused, in its words or for want of a gateway."""
+        for gateway in self._gateways:
+            try:
+                return await gateway.ask(question, WorkerChange | None, ANSWER_LIMIT)  # type: ignore[arg-type]
+            except LinkClosed:
+                continue
+            except TimeoutError:
+                raise Refused(f"the gateway did not answer within {ANSWER_LIMIT:g} s") from None
+        raise Refused("there is no gateway, and so no workers (start one with `roost gateway APP`)")
 
     async def _topics(self, question: AskTopics) -> Topics:
         answers, silent = await self._shards.ask_all(question, list[TopicCount], ANSWER_LIMIT)

@@ -7,15 +7,18 @@ import signal
 from typing import Any, Final
 
 from roost.gateway.addresses import Address, Reservation, url
+from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.shared.config import Settings
 from roost.shared.control import (
     AskStatus,
+    AskWorkerChange,
     GatewayStatus,
     JoinNode,
     MapChanged,
     Message,
     Publishing,
     Ready,
+    ScaleWorkers,
     StartWorker,
     Stop,
     TakeWorkerNumber,
@@ -57,7 +60,8 @@ class Gateway:
         self._broker: Link | None = None
         self._joined = asyncio.Event()
         self._stop = asyncio.Event()
-        self._waiting = set(range(settings.workers))
+        self._waiting = {worker_at(place) for place in range(settings.workers)}
+        self._scaling: WorkerScaling | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
@@ -65,10 +69,10 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         linking = asyncio.ensure_future(self._keep_link())
-        for place in range(self._settings.workers):
-            self._workers.keep(f"worker {place}", self._next_worker)
+        self._scaling = WorkerScaling(self._workers, self._next_worker, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
+        self._scaling.stop()
         await self._workers.stop(WORKER_LIMIT)
         linking.cancel()
         if self._broker is not None:
@@ -112,8 +116,15 @@ class Gateway:
                 self._adopt(shard_map)
 
     async def _asked(self, message: Message) -> Any:
-        if isinstance(message, AskStatus):
-            return await self._status()
+        match message:
+            case AskStatus():
+                return await self._status()
+            case ScaleWorkers(workers):
+                if self._scaling is None or self._stop.is_set():
+                    raise Refused("the gateway is stopping")
+                return self._scaling.scale(workers)
+            case AskWorkerChange():
+                return self._scaling and self._scaling.change
         raise Refused(f"a gateway does not know {type(message).__name__}")
 
     def _adopt(self, shard_map: ShardMap) -> None:
@@ -139,8 +150,9 @@ class Gateway:
         if isinstance(message, Publishing) and self._broker is not None:
             self._broker.tell(message)
         if isinstance(message, Ready):
-            self._waiting.discard(int(worker.name.removeprefix("worker ")))
-            if not self._waiting:
+            waited = bool(self._waiting)
+            self._waiting.discard(worker.name)
+            if waited and not self._waiting:
                 _log.info("serving %s at %s", self._app, ", ".join(map(url, self._addresses)))
 
     async def _worker_asked(self, worker: Child, message: Message) -> Any:

@@ -1,9 +1,10 @@
-"""uvicorn as a worker hosts it: no signals of its own, no ten wake-ups a second."""
+"""uvicorn as a worker hosts it: no signals of its own, no ten wake-ups a second, no connection lost when it leaves."""
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from uvicorn import Config, Server
 
@@ -17,16 +18,29 @@ class HostedServer(Server):
     def __init__(self, config: Config, serves: Callable[[], None]) -> None:
         """`serves` is called when connections are accepted."""
         super().__init__(config)
+        self.servers = []
         self._serves = serves
         self._stopping = asyncio.Event()
+        self._listeners: list[socket.socket] = []
+        self.arriving: set[asyncio.Task[Any]] = set()
+        """Connections that were accepted at the last moment and have no protocol yet."""
         self.serving = False
         """Whether connections are accepted."""
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on these listeners until `stop`."""
+        self._listeners = sockets or []
+        await super().serve(sockets)
+
     def stop_accepting(self) -> None:
-        """Take no new connections; those that there are go on."""
+        """Take no new connections; those that there are go on, those too that the kernel has queued."""
         self.serving = False
-        for server in self.servers:
+        for listener, server in zip(self._listeners, self.servers, strict=False):
+            # The kernel resets what is queued at a listener when it closes: so nothing comes between these two.
+            queued = _accept_all(listener)
             server.close()
+            for connection in queued:
+                self._take(connection)
 
     def stop(self) -> None:
         """Stop accepting, finish requests under way, end the application's lifespan; then `serve` returns."""
@@ -48,3 +62,30 @@ class HostedServer(Server):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._stopping.wait()
+
+    def _take(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl))
+        self.arriving.add(task)
+        task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[Any]) -> None:
+        self.arriving.discard(task)
+        if not task.cancelled():
+            task.exception()  # a client that has gone already is nobody's fault
+
+    def _protocol(self) -> asyncio.Protocol:
+        """The first protocol of a connection, as uvicorn makes it."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
+        )
+
+
+def _accept_all(listener: socket.socket) -> list[socket.socket]:
+    """The connections that the kernel has queued; none if the listener is closed already."""
+    accepted = []
+    with contextlib.suppress(OSError):
+        listener.settimeout(0)
+        while True:
+            accepted.append(listener.accept()[0])
+    return accepted

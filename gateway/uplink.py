@@ -62,8 +62,8 @@ class Uplink:
         await self._linked.wait()
 
     def drained(self) -> bool:
-        """Whether all that was published has reached its receivers."""
-        return self._delivery.drained()
+        """Whether all that was published, and all that waits to be, has reached its receivers."""
+        return not self._waiting and self._delivery.drained()
 
     @property
     def epoch(self) -> int:

@@ -14,6 +14,7 @@ from uvicorn import Config
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
 from roost.gateway.endpoint import Endpoint
+from roost.gateway.leaving import leave
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
@@ -36,7 +37,6 @@ from roost.shared.control import (
     encode_envelope,
 )
 from roost.shared.failures import CannotStart
-from roost.shared.frames import CloseCode
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.run_directory import RunDirectory, worker_name
@@ -45,8 +45,6 @@ _log = logging.getLogger("roost.worker")
 
 BACKLOG: Final = 4096
 """Connections that the kernel queues for a worker before it accepts them."""
-CLOSE_LIMIT: Final = 1.0
-"""Seconds that clients have to answer the close frame when the worker stops."""
 
 
 class Worker:
@@ -62,7 +60,8 @@ class Worker:
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
         endpoint.serve(self._runtime)
-        site = Site(endpoint, self._runtime)
+        self._leaving: asyncio.Task[None] | None = None
+        site = self._site = Site(endpoint, self._runtime)
         config = Config(
             app=site,
             http=site.entrance,  # type: ignore[arg-type]
@@ -98,7 +97,9 @@ class Worker:
     def _told(self, message: Message) -> None:
         match message:
             case Stop():
-                self._stopping = asyncio.ensure_future(self._stop())
+                if self._leaving is not None:
+                    self._leaving.cancel()
+                self._leaving = asyncio.ensure_future(leave(self._server, self._site, self._runtime, message))
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
                 self._report(self._uplink.epoch)
@@ -120,22 +121,13 @@ class Worker:
             number=self._start.number,
             pid=os.getpid(),
             serving=self._server.serving,
+            draining=self._leaving is not None,
             connections=len(clients),
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
             delivered=self._uplink.delivered - self._runtime.drops.total(),
             dropped=self._runtime.drops.counts(),
         )
-
-    async def _stop(self) -> None:
-        """Send the clients away, let what they caused reach the others, then go."""
-        self._server.stop_accepting()
-        for client in list(self._runtime.clients.values()):
-            client.transport.close(CloseCode.SERVICE_RESTART)
-        deadline = self._runtime.now() + CLOSE_LIMIT
-        while (self._runtime.clients or not self._uplink.drained()) and self._runtime.now() < deadline:
-            await asyncio.sleep(0.01)
-        self._server.stop()
 
 
 def _die(serving_link: "asyncio.Task[None]") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from roost.shared.config import MAX_SHARDS, BadSetting, Machine, Setting, Settings, read_settings
+from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Machine, Setting, Settings, read_settings
 from roost.shared.failures import CannotStart
 
 cli: Final = typer.Typer(
@@ -135,6 +135,17 @@ def scale_shards(
     from roost.scale import change_shards
 
     change_shards(_settings(run_dir=run_dir).run_dir, shards)
+
+
+@scale.command("workers")
+def scale_workers(
+    workers: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_WORKERS)],
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
+    from roost.scale import change_workers
+
+    change_workers(_settings(run_dir=run_dir).run_dir, workers)
 
 
 @cli.command()

@@ -63,7 +63,17 @@ class Failed(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node."""
+    """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node.
+
+    The fields say how a worker sends its clients away; the defaults are for a node that stops as a whole.
+    """
+
+    batch: int = 1000
+    """So many clients at a time."""
+    spread: float = 0.5
+    """Seconds over which clients are sent away at most; then all that are left."""
+    limit: float = 1.5
+    """Seconds after which the worker goes, even if not all that it published is through."""
 
 
 class MapChanged(_Message, frozen=True):
@@ -123,6 +133,16 @@ class AskResharding(_Message, frozen=True):
     """To the broker. Answered by the `ReshardingStatus` of the change under way or the last one, if there was any."""
 
 
+class ScaleWorkers(_Message, frozen=True):
+    """To the broker, on to the gateway: change the number of workers. Answered at once by the first `WorkerChange`."""
+
+    workers: int
+
+
+class AskWorkerChange(_Message, frozen=True):
+    """To the broker, on to the gateway. Answered by the `WorkerChange` under way or the last one, if there was any."""
+
+
 class AskTopics(_Message, frozen=True):
     """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
 
@@ -151,6 +171,8 @@ Message = (
     | AskStatus
     | ScaleShards
     | AskResharding
+    | ScaleWorkers
+    | AskWorkerChange
     | AskTopics
     | AskSubscribers
 )
@@ -214,6 +236,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     pid: int
     serving: bool
     """Whether it accepts connections."""
+    draining: bool
+    """Whether it sends its clients away, to be gone."""
     connections: int
     channels: int
     published: int

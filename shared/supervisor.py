@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from roost.shared.control import Failed, Message, Ready, Stop
+from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed
-from roost.shared.liveness import silence
+from roost.shared.liveness import START_LIMIT, silence
 
 MAX_RESTARTS: Final = 20
 RESTART_WINDOW: Final = 10.0
@@ -83,6 +84,7 @@ class Supervisor:
         self._exited = exited
         self._intensity = RestartIntensity(MAX_RESTARTS, RESTART_WINDOW)
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._trials: dict[str, asyncio.Future[None]] = {}
         self.children: dict[str, Child] = {}
         self.restarts = 0
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -92,16 +94,39 @@ class Supervisor:
         """Keep a child of this name alive. Before each start `prepare` says what it is to be."""
         self._keepers[name] = asyncio.ensure_future(self._keep(name, prepare))
 
-    async def stop(self, limit: float, *names: str) -> None:
-        """Stop these children, or all, for good; kill those that still live after `limit` seconds."""
+    async def add(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
+        """Keep one more child alive, if it starts; returns when it is ready.
+
+        Raises CannotStart: then it is not kept, and the others are not touched.
+        """
+        trial = self._trials[name] = asyncio.get_running_loop().create_future()
+        self.keep(name, prepare)
+        try:
+            async with asyncio.timeout(START_LIMIT):
+                await trial
+        except TimeoutError:
+            await self.stop(0, name)
+            raise CannotStart(f"{name} was not ready within {START_LIMIT:g} s") from None
+        except CannotStart:
+            await self.stop(0, name)
+            raise
+        finally:
+            del self._trials[name]
+
+    async def stop(self, limit: float, *names: str, how: Stop | None = None) -> list[str]:
+        """Stop these children, or all, for good; kill those that still live after `limit` seconds.
+
+        Answers whom it had to kill.
+        """
         keepers = [self._keepers.pop(name) for name in names or list(self._keepers)]
-        stopping = [child for name, child in self.children.items() if name not in self._keepers]
+        stopping = [child for name, child in self.children.items() if not names or name in names]
         for child in stopping:
-            child.link.tell(Stop())
-        await asyncio.gather(*(_end(child.process, limit) for child in stopping))
+            child.link.tell(how or Stop())
+        ended = await asyncio.gather(*(_end(child, limit) for child in stopping))
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+        return [child.name for child, by_itself in zip(stopping, ended, strict=True) if not by_itself]
 
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
         """The answers of all children, and the names of those that did not answer within `limit` seconds."""
@@ -126,10 +151,13 @@ class Supervisor:
                 start = await prepare()
                 child = await self._spawn(name, start)
             except OSError as error:
-                self._give_up(f"{name} cannot be started: {error}")
+                self._fail(name, f"{name} cannot be started: {error}")
                 return
             await self._attend(child)
             if name not in self._keepers or self.gave_up.done():
+                return
+            if name in self._trials and not child.ready.is_set():
+                self._fail(name, f"{name} {_how_it_ended(child)} before it was ready")
                 return
             if not self._intensity.allows(asyncio.get_running_loop().time()):
                 self._give_up(f"{name} was the last of more than {MAX_RESTARTS} restarts in {RESTART_WINDOW:g} s")
@@ -182,26 +210,39 @@ class Supervisor:
         match message:
             case Ready():
                 child.ready.set()
+                if (trial := self._trials.get(child.name)) is not None and not trial.done():
+                    trial.set_result(None)
                 self._told(child, message)
             case Failed(reason):
-                self._give_up(reason)
+                self._fail(child.name, reason)
             case _:
                 self._told(child, message)
+
+    def _fail(self, name: str, reason: str) -> None:
+        """A child cannot be started: the end of the attempt to add it, else of everything."""
+        trial = self._trials.get(name)
+        if trial is None:
+            self._give_up(reason)
+        elif not trial.done():
+            trial.set_exception(CannotStart(reason))
 
     def _give_up(self, reason: str) -> None:
         if not self.gave_up.done():
             self.gave_up.set_result(reason)
 
 
-async def _end(process: asyncio.subprocess.Process, limit: float) -> None:
+async def _end(child: Child, limit: float) -> bool:
+    """Wait until a child has stopped by itself; else kill it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
-            await process.wait()
-            return
-    _log.warning("pid %d did not stop within %g s; killing it", process.pid, limit)
+            await child.process.wait()
+            return True
+    if limit:
+        _log.warning("%s (pid %d) did not stop within %g s; killing it", child.name, child.pid, limit)
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
+        child.process.kill()
+    await child.process.wait()
+    return False
 
 
 def _how_it_ended(child: Child) -> str:

@@ -28,7 +28,7 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartWorker: (numbers, text, text, addresses, text),
     control.Ready: (),
     control.Failed: (text,),
-    control.Stop: (),
+    control.Stop: (small, st.floats(0, 60), st.floats(0, 60)),
     control.MapChanged: (maps,),
     control.WorkerExited: (numbers,),
     control.JoinNode: (numbers,),
@@ -39,6 +39,8 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.Publishing: (numbers, numbers),
     control.ScaleShards: (numbers,),
     control.AskResharding: (),
+    control.ScaleWorkers: (small,),
+    control.AskWorkerChange: (),
     control.AskTopics: (text,),
     control.AskSubscribers: (text,),
 }

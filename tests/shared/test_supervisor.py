@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from roost.shared import liveness
 from roost.shared import supervisor as supervision
 from roost.shared.control import AskStatus, AskTopics, Message, Ready, StartWorker
+from roost.shared.failures import CannotStart
 from roost.shared.link import Refused
 from roost.shared.supervisor import Child, RestartIntensity, Supervisor
 from tests.shared.processes import LIMIT, dies, running, says
@@ -148,7 +149,7 @@ class TestStopping:
         for name in "abc":
             family.keep(name)
         children = [await family.next_ready() for _ in range(3)]
-        await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT)
+        assert await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT) == []
         assert [child.process.returncode for child in children] == [0, 0, 0]
         assert family.supervisor.children == {}
         assert family.exited.qsize() == 3
@@ -167,7 +168,7 @@ class TestStopping:
         child = await family.next_ready()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await asyncio.wait_for(family.supervisor.stop(0.2), LIMIT)
+        assert await asyncio.wait_for(family.supervisor.stop(0.2), LIMIT) == ["a"]
         assert loop.time() - began >= 0.2
         assert child.process.returncode == -signal.SIGKILL
         assert family.supervisor.children == {}
@@ -191,6 +192,44 @@ class TestStopping:
         await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT)
         assert family.ready.empty()
         assert family.exited.empty()
+
+
+class TestAdding:
+    """One more, if it starts; the others notice nothing."""
+
+    async def add(self, family: Family, name: str, app: str) -> None:
+        async def prepare() -> StartWorker:
+            return StartWorker(next(family.numbers), "", app, (), "")
+
+        await asyncio.wait_for(family.supervisor.add(name, prepare), LIMIT)
+
+    async def test_one_that_starts_is_kept(self, family: Family) -> None:
+        await self.add(family, "a", "serve")
+        child = await family.next_ready()
+        assert family.supervisor.children == {"a": child}
+        os.kill(child.pid, signal.SIGKILL)
+        assert (await family.next_ready()).name == "a"
+
+    @pytest.mark.parametrize(
+        ("app", "why"),
+        [("fail", "it cannot work like this"), ("exit", "b exited with status 3 before it was ready")],
+    )
+    async def test_one_that_does_not_is_not_kept_and_nobody_gives_up(self, family: Family, app: str, why: str) -> None:
+        family.keep("a")
+        child = await family.next_ready()
+        with pytest.raises(CannotStart) as refused:
+            await self.add(family, "b", app)
+        assert str(refused.value) == why
+        assert family.supervisor.children == {"a": child}
+        assert not family.supervisor.gave_up.done()
+        assert family.supervisor.restarts == 0
+        await self.add(family, "b", "serve")  # the name is free again
+
+    async def test_one_that_is_never_ready_is_killed(self, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(supervision, "START_LIMIT", 0.5)
+        with pytest.raises(CannotStart, match="b was not ready within"):
+            await self.add(family, "b", "never ready")
+        assert family.supervisor.children == {}
 
 
 class TestStalling:
