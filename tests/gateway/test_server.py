@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from uvicorn import Config
@@ -28,9 +28,8 @@ class Greeter(asyncio.Protocol):
         self._connections.discard(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(b"hello")
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(b"hello")
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
