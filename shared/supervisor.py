@@ -155,6 +155,8 @@ class Supervisor:
                 return
             await self._attend(child)
             if name not in self._keepers or self.gave_up.done():
+                if child.stalled is not None:
+                    _log.warning("%s (pid %d) %s", name, child.pid, _how_it_ended(child))
                 return
             if name in self._trials and not child.ready.is_set():
                 self._fail(name, f"{name} {_how_it_ended(child)} before it was ready")
@@ -236,7 +238,7 @@ async def _end(child: Child, limit: float) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
             await child.process.wait()
-            return True
+            return child.stalled is None
     if limit:
         _log.warning("%s (pid %d) did not stop within %g s; killing it", child.name, child.pid, limit)
     with contextlib.suppress(ProcessLookupError):

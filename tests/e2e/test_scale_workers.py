@@ -159,6 +159,8 @@ async def test_a_second_change_is_refused_and_a_worker_that_does_not_go_is_kille
     out, err = await asyncio.to_thread(first.communicate, None, SCALE_LIMIT)  # the stall limit ends it
     assert first.returncode == 0, err
     assert "3 -> 2 workers in " in out
+    assert out.endswith("; worker 2 had not left in time and was killed\n")
+    assert f"worker 2 (pid {stuck}) did not answer for 10 s and was killed\n" in node.logged()
     assert set(await asyncio.to_thread(serving, node)) == set(workers) - {max(workers)}
 
 
