@@ -13,18 +13,8 @@ from roost.gateway.events import event
 from roost.gateway.replies import Ok
 from roost.gateway.routes import Route
 from roost.gateway.socket import Socket
+from roost.shared.canary import NUMBERED, PUBLISH, TOPICS, canary_path
 from roost.shared.serializer import Raw
-from roost.shared.topics import CANARY
-
-PUBLISH: Final = "publish"
-"""What a client pushes to have its payload broadcast."""
-NUMBERED: Final = "numbered"
-"""What all subscribers of the topic then get."""
-
-
-def canary_path(token: str) -> str:
-    """Where the canary's socket is mounted."""
-    return f"/.roost/canary/{token}"
 
 
 def mount_canary(endpoint: Endpoint, token: str) -> None:
@@ -56,4 +46,4 @@ class CanarySocket(Socket):
         return None if subtopic is None else (_ROUTE, subtopic)
 
 
-_ROUTE: Final[Route[type[Channel[Any]]]] = Route(f"{CANARY}*", CanaryChannel)
+_ROUTE: Final[Route[type[Channel[Any]]]] = Route(f"{TOPICS}*", CanaryChannel)

@@ -11,7 +11,17 @@ from websockets.frames import Opcode
 from websockets.http11 import Response
 from websockets.uri import parse_uri
 
-from roost.canary_wire import HEARTBEAT, Event, Frames, Numbered, Vocabulary, client_frame, close_frame, pong_frame
+from roost.canary_wire import (
+    HEARTBEAT,
+    Event,
+    Frames,
+    NotForClients,
+    Numbered,
+    Vocabulary,
+    client_frame,
+    close_frame,
+    pong_frame,
+)
 from roost.shared.frames import CloseCode
 from roost.witness import Kind, Publisher, Subscriber, Witness
 
@@ -132,7 +142,7 @@ class CanaryClient(asyncio.Protocol):
                     self._transport.write(pong_frame(payload))
                 elif opcode == Opcode.CLOSE:
                     self._closing(payload)
-        except ValueError as error:
+        except NotForClients as error:
             self._witness.fault(Kind.UNDUE, f"{self.name} got what no client can read: {error}")
             self._transport.abort()
 

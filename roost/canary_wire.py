@@ -10,10 +10,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from websockets.frames import Close, Frame, Opcode
 
-from roost.gateway.canary import NUMBERED, PUBLISH
-from roost.shared.topics import canary_topic
+from roost.shared.canary import NUMBERED, PUBLISH, canary_topic
 
 HEARTBEAT: Final = b'[null,"0","phoenix","heartbeat",{}]'
+
+
+class NotForClients(ValueError):
+    """What a server sent is nothing that a client can read."""
 
 
 class Numbered(NamedTuple):
@@ -58,12 +61,15 @@ class Vocabulary:
         return self._message(join_ref, ref, topic, PUBLISH, msgspec.Raw(b'{"p":%d,"n":%d}' % (publisher, number)))
 
     def read(self, text: bytes) -> Numbered | Event:
-        """A message of the server. Raises ValueError."""
+        """A message of the server. Raises NotForClients."""
         found = self._numbered.fullmatch(text)
         if found is not None:
             topic, publisher, number = found.groups()
             return Numbered(int(topic), int(publisher), int(number))
-        _, ref, topic_name, event, payload = msgspec.json.decode(text)
+        try:
+            _, ref, topic_name, event, payload = msgspec.json.decode(text)
+        except ValueError as error:
+            raise NotForClients(f"{text!r}: {error}") from None
         return Event(self._topics.get(topic_name), ref, event, payload)
 
     def _message(self, join_ref: str, ref: str, topic: int, event: str, payload: msgspec.Raw) -> bytes:
@@ -96,7 +102,7 @@ class Frames:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The opcodes and payloads of the frames that are whole with these bytes. Raises ValueError."""
+        """The opcodes and payloads of the frames that are whole with these bytes. Raises NotForClients."""
         if self._rest:
             data = self._rest + data
         frames = []
@@ -107,13 +113,13 @@ class Frames:
             if length > 125:
                 width = _WIDTHS.get(length)
                 if width is None:
-                    raise ValueError("a masked frame from a server")
+                    raise NotForClients("a masked frame from a server")
                 start += width
                 length = int.from_bytes(data[start - width : start]) if start <= end else end
             if start + length > end:
                 break
             if first & 0xF0 != 0x80:
-                raise ValueError(f"a frame that begins with 0x{first:02x}")
+                raise NotForClients(f"a frame that begins with 0x{first:02x}")
             position = start + length
             frames.append((first & 0x0F, data[start:position]))
         self._rest = data[position:]

@@ -18,8 +18,8 @@ import uvloop
 
 from roost.canary_client import CanaryClient, CannotConnect, connect
 from roost.canary_wire import Vocabulary
-from roost.gateway.canary import canary_path
 from roost.node import ask_node
+from roost.shared.canary import canary_path
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 from roost.shared.run_directory import RunDirectory

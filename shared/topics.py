@@ -5,9 +5,6 @@ from typing import Final
 RESERVED: Final = "\0"
 """No client can join a topic that begins so, and no application publishes on one."""
 
-CANARY: Final = f"{RESERVED}canary:"
-"""How the canary's topics begin."""
-
 
 def application_topic(topic: str) -> str:
     """The topic, if an application may publish on it. Raises ValueError."""
@@ -19,8 +16,3 @@ def application_topic(topic: str) -> str:
 def worker_topic(worker: int) -> str:
     """The topic of messages that are addressed to one worker; nobody else subscribes to it."""
     return f"{RESERVED}worker:{worker}"
-
-
-def canary_topic(run: str, number: int) -> str:
-    """A topic of the canary: `run` names one verification of the node, `number` one of its topics."""
-    return f"{CANARY}{run}:{number}"

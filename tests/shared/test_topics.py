@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared.topics import RESERVED, application_topic, canary_topic, worker_topic
+from roost.shared.topics import RESERVED, application_topic, worker_topic
 
 
 @given(st.text())
@@ -22,9 +22,3 @@ def test_every_worker_has_a_topic_that_no_application_can_have() -> None:
     for topic in topics:
         with pytest.raises(ValueError, match="zero byte"):
             application_topic(topic)
-
-
-def test_the_canarys_topics_are_the_nodes_own() -> None:
-    topics = {canary_topic(run, number) for run in ("a", "b") for number in range(3)}
-    assert len(topics) == 6
-    assert all(topic.startswith(RESERVED) for topic in topics)
