@@ -159,7 +159,8 @@ def verify(
 ) -> None:
     """Check on a running node that every message reaches every client once and in order.
 
-    Clients of its own connect to all workers and number what they publish. Exit status 1 if any promise was broken.
+    Clients of its own connect to all workers and number what they publish. Ctrl-C ends it early,
+    with a verdict. Exit status 1 if any promise was broken.
     """
     from roost.show import print_json
     from roost.show_findings import print_findings, watching

@@ -6,6 +6,7 @@ They connect as all clients do, and the kernel spreads them over the workers. Wh
 
 import asyncio
 import secrets
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class Verification:
             await self._joined(lives)
             pulse = asyncio.ensure_future(self._pulse())
             self._began = asyncio.get_running_loop().time()
-            await asyncio.gather(*map(self._publish, range(self._plan.publishers)))
+            await self._publishing()
             pulse.cancel()
             self._wandering = False
             await self._settle()
@@ -178,6 +179,20 @@ class Verification:
                 await client.leave(topic)
                 await client.join(topic)
         await client.closed
+
+    async def _publishing(self) -> None:
+        """Until the time is over, or somebody presses Ctrl-C: what is known by then is judged all the same."""
+        loop = asyncio.get_running_loop()
+        interrupted = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupted.set)
+        waiting = asyncio.ensure_future(interrupted.wait())
+        publishing = asyncio.gather(*map(self._publish, range(self._plan.publishers)))
+        await asyncio.wait((waiting, publishing), return_when=asyncio.FIRST_COMPLETED)
+        if publishing.done():
+            publishing.result()
+        publishing.cancel()
+        waiting.cancel()
 
     async def _publish(self, place: int) -> None:
         """Publish at an even pace, through whatever connection the client has."""
