@@ -46,7 +46,7 @@ class Fault:
 class Publisher:
     """One connection that publishes."""
 
-    __slots__ = ("answered", "ended", "graceful", "heard", "identity", "name", "replies", "sent", "worker")
+    __slots__ = ("ended", "graceful", "heard", "identity", "name", "replies", "sent", "worker")
 
     def __init__(self, identity: int, name: str, worker: int, topics: int) -> None:
         self.identity = identity
@@ -55,8 +55,6 @@ class Publisher:
         self.worker = worker
         self.sent = 0
         self.replies = 0
-        self.answered = [0] * topics
-        """For each topic the last number to which the server replied."""
         self.heard = [0] * topics
         """For each topic the last number that anyone heard who is gone now."""
         self.ended = False
@@ -148,10 +146,12 @@ class Subscriber:
         self._last_heard = now
 
     def answered(self, publisher: Publisher, number: int) -> None:
-        """Its own message was replied to: its copy of the broadcast must have come before."""
+        """Its own message was replied to: its copy of the broadcast must have come before.
+
+        So whatever was replied to was heard by somebody, and is owed to all as such.
+        """
         topic = number % self._witness.topics
         publisher.replies += 1
-        publisher.answered[topic] = max(publisher.answered[topic], number)
         subscription = self._subscriptions[topic]
         if subscription is not None and subscription.expected.get(publisher.identity, 0) <= number:
             self._witness.fault(Kind.ECHO, f"{self.name} got the reply to its message {number} first")
@@ -160,7 +160,6 @@ class Subscriber:
         """Its connection is gone."""
         for topic in range(self._witness.topics):
             self.left(topic)
-        self._joining.clear()
         self._witness.subscribers.discard(self)
 
     # What is wrong with it
@@ -310,7 +309,7 @@ class Witness:
             if not publisher.ended:
                 owed[identity] = [publisher.sent] * self.topics
             elif publisher.graceful or publisher.worker in alive:
-                owed[identity] = list(map(max, publisher.answered, heard[identity]))
+                owed[identity] = heard[identity]
         return owed
 
 

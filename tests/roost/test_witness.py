@@ -251,12 +251,12 @@ def test_a_killed_workers_messages_may_end_early_but_have_no_holes(witness: Witn
 
 
 @pytest.mark.parametrize(("worker", "graceful"), [(ALIVE, False), (DEAD, True)])
-def test_what_was_answered_is_owed_if_the_worker_was_not_killed(witness: Witness, worker: int, graceful: bool) -> None:
+def test_what_its_own_client_heard_is_owed_if_the_worker_was_not_killed(
+    witness: Witness, worker: int, graceful: bool
+) -> None:
     listener, own = joined(witness, "listener"), joined(witness, "own")
     publisher = sender(witness, 5, worker)
     hear(own, 1, 2)
-    own.answered(publisher, 1)
-    own.answered(publisher, 2)
     publisher.end(graceful=graceful)
     own.gone()
     hear(listener, 1)
@@ -270,6 +270,10 @@ def test_what_one_client_heard_is_owed_to_all_if_the_worker_lives(witness: Witne
     publisher = sender(witness, 3)
     publisher.end(graceful=False)
     hear(one, 1)
+    assert sorted(outstanding(witness)) == [
+        "gone never got message 1 of publisher",
+        "other never got message 1 of publisher",
+    ]
     hear(gone, 1, 2)
     gone.gone()
     assert sorted(outstanding(witness)) == [
@@ -309,11 +313,31 @@ def test_what_was_sent_before_the_join_may_come_or_not_but_without_holes(witness
     assert outstanding(witness) == ["other never got message 6 of publisher"]
 
 
+def test_what_is_sent_after_the_join_is_owed(witness: Witness) -> None:
+    publisher = sender(witness, 9)
+    publisher.replies = 12
+    one, other = joined(witness, "one"), joined(witness, "other")
+    for _ in range(3):
+        publisher.next_number()
+    hear(one, 10, 11, 12)
+    hear(other, 10, 12)
+    assert outstanding(witness) == ["other never got message 11 of publisher"]
+
+
 def test_order_holds_across_topics(witness: Witness) -> None:
     subscriber = joined(witness)
-    sender(witness, 3)
-    hear(subscriber, 2, 1)
-    assert kinds(witness).count(Kind.DISORDER) == 1
+    sender(witness, 5)
+    hear(subscriber, 5, 1, 3)
+    assert witness.counts == {Kind.DISORDER: 2}
+
+
+def test_order_holds_within_a_topic(witness: Witness) -> None:
+    one, other = joined(witness, "one"), joined(witness, "other")
+    sender(witness, 9).replies = 9
+    hear(one, 1, 7, 4)
+    hear(other, 7, 1)
+    assert witness.counts == {Kind.DISORDER: 2}
+    assert [text for text in outstanding(witness) if text.startswith("one never got message 4")] == []
 
 
 def test_nothing_may_come_before_the_join_or_after_the_leave(witness: Witness) -> None:
@@ -332,6 +356,13 @@ def test_what_was_never_sent_is_undue(witness: Witness, topic: int, publisher: i
     subscriber = joined(witness)
     sender(witness, 3)
     subscriber.heard(topic, publisher, number, 0.0)
+    assert witness.counts == {Kind.UNDUE: 1}
+
+
+def test_the_next_number_is_undue_before_it_is_sent(witness: Witness) -> None:
+    subscriber = joined(witness)
+    sender(witness, 3)
+    hear(subscriber, 1, 4)
     assert witness.counts == {Kind.UNDUE: 1}
 
 
@@ -355,6 +386,9 @@ def test_the_server_owes_answers(witness: Witness) -> None:
     subscriber.answered(publisher, 2)
     subscriber.left(2)
     assert outstanding(witness) == []
+    subscriber.asked(2)
+    subscriber.gone()
+    assert outstanding(witness) == []
 
 
 def test_the_longest_pause_is_between_two_messages_of_one_client(witness: Witness) -> None:
@@ -363,6 +397,18 @@ def test_the_longest_pause_is_between_two_messages_of_one_client(witness: Witnes
     for subscriber, number, now in ((one, 1, 10.0), (other, 1, 10.5), (one, 2, 11.0), (other, 2, 12.25), (one, 3, 12)):
         subscriber.heard(number % TOPICS, 1, number, now)
     assert witness.longest_pause == 1.75
+
+
+def test_time_without_any_topic_is_no_pause(witness: Witness) -> None:
+    subscriber = joined(witness)
+    sender(witness, 2)
+    subscriber.heard(1, 1, 1, 10.0)
+    for topic in range(TOPICS):
+        subscriber.left(topic)
+    for topic in range(TOPICS):
+        subscriber.joined(topic)
+    subscriber.heard(2, 1, 2, 20.0)
+    assert witness.longest_pause == 0.0
 
 
 def test_faults_are_counted_without_end_and_kept_up_to_a_limit(witness: Witness) -> None:
