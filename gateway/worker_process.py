@@ -13,6 +13,7 @@ from uvicorn import Config
 
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
+from roost.gateway.canary import mount_canary
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
 from roost.gateway.runtime import Runtime
@@ -60,6 +61,7 @@ class Worker:
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
         endpoint.serve(self._runtime)
+        mount_canary(endpoint, run_dir.canary_token())
         self._leaving: asyncio.Task[None] | None = None
         site = self._site = Site(endpoint, self._runtime)
         config = Config(

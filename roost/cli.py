@@ -163,6 +163,35 @@ def connect(
     raise SystemExit(talk(url, frames or [], join))
 
 
+@cli.command()
+def verify(
+    seconds: Annotated[float, typer.Option(help="How long to publish.", min=0.1)] = 20.0,
+    clients: Annotated[int, typer.Option(help="WebSocket clients.", min=1)] = 300,
+    publishers: Annotated[int, typer.Option(help="So many of the clients publish too.", min=1)] = 20,
+    rate: Annotated[float, typer.Option(help="Messages a second of each publisher.", min=0.01)] = 2.0,
+    topics: Annotated[int, typer.Option(help="Topics that every client joins.", min=1, max=100)] = 4,
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Check on a running node that every message reaches every client once and in order.
+
+    Clients of its own connect to all workers and number what they publish. Ctrl-C ends it early,
+    with a verdict. Exit status 1 if any promise was broken.
+    """
+    from roost.show import print_json
+    from roost.show_findings import print_findings, watching
+    from roost.verify import Plan, verify_node
+
+    if publishers > clients:
+        raise BadSetting(f"--publishers must be at most --clients ({clients}), not {publishers}")
+    with watching(quiet=json) as watch:
+        findings = verify_node(
+            _settings(run_dir=run_dir).run_dir, Plan(seconds, clients, publishers, rate, topics), watch
+        )
+    print_json(findings) if json else print_findings(findings)
+    raise SystemExit(1 if findings.faults else 0)
+
+
 def main() -> None:
     """The console script. What cannot be done is said in one sentence."""
     try:
