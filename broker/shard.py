@@ -29,6 +29,7 @@ from roost.shared.bus import (
     encode_item,
     encode_parcel,
 )
+from roost.shared.books import ShardBooks
 
 DELIVER_WINDOW: Final = 4 * 1024 * 1024
 """Bytes that one worker may leave unacknowledged; then the shard takes no further publish until it acknowledges."""
@@ -54,6 +55,8 @@ class Sent(NamedTuple):
     turn: int
     batch: msgspec.Raw
     size: int
+    deliveries: int
+    """What it means, counted by subscriber."""
 
 
 class Turn(NamedTuple):
@@ -74,6 +77,10 @@ class Peer:
     """The session's counter had a gap: nothing more of it is used."""
     outbox: deque[Sent] = field(default_factory=deque)
     outbox_bytes: int = 0
+    fanout: int = 0
+    """Deliveries that were put into its outbox so far, counted by subscriber."""
+    acknowledged: int = 0
+    """Those of them that it has acknowledged."""
     accepted: int = 0
     through: int = 0
     owed_bytes: int = 0
@@ -103,11 +110,22 @@ class Shard:
         self._turn = 0
         self._unsettled: deque[Turn] = deque()
         self._resets: list[Outgoing] = []
+        self._acknowledged = 0
+        self._to_dead = 0
 
     @property
     def open(self) -> bool:
         """Whether publishes are handled; not before every worker that lived at the start has said HELLO."""
         return not self.awaited
+
+    def books(self) -> ShardBooks:
+        """What became of all deliveries of this incarnation, counted by subscriber. They balance at any time."""
+        return ShardBooks(
+            fanout=self.fanout.deliveries,
+            acknowledged=self._acknowledged,
+            outbox=sum(peer.fanout - peer.acknowledged for peer in self._peers.values()),
+            to_dead=self._to_dead,
+        )
 
     def receive(self, worker: int, parcel: ShardParcel) -> None:
         """A parcel of a worker's session has arrived."""
@@ -135,7 +153,8 @@ class Shard:
         """Ask the oracle about every worker that is known or awaited (S7)."""
         dead = {worker for worker in self._peers.keys() | self.awaited if not self._alive(worker)}
         for worker in dead:
-            self._peers.pop(worker, None)
+            if peer := self._peers.pop(worker, None):
+                self._to_dead += peer.fanout - peer.acknowledged
             self.table.forget(worker)
             self.awaited.discard(worker)
         if dead:
@@ -198,7 +217,10 @@ class Shard:
         if not outbox or outbox[0].turn > got:
             return
         while outbox and outbox[0].turn <= got:
-            peer.outbox_bytes -= outbox.popleft().size
+            sent = outbox.popleft()
+            peer.outbox_bytes -= sent.size
+            peer.acknowledged += sent.deliveries
+            self._acknowledged += sent.deliveries
         self._settle()
 
     # What is decided
@@ -222,8 +244,9 @@ class Shard:
             peer = self._peers[worker]
             batch = encode_item(Batch(self._turn, tuple(due.audiences), tuple(due.entries)))
             size = memoryview(batch).nbytes
-            peer.outbox.append(Sent(self._turn, batch, size))
+            peer.outbox.append(Sent(self._turn, batch, size, due.deliveries))
             peer.outbox_bytes += size
+            peer.fanout += due.deliveries
             peer.answers.append(batch)
         self._settle()
 
