@@ -77,10 +77,8 @@ class Peer:
     """The session's counter had a gap: nothing more of it is used."""
     outbox: deque[Sent] = field(default_factory=deque)
     outbox_bytes: int = 0
-    fanout: int = 0
-    """Deliveries that were put into its outbox so far, counted by subscriber."""
     acknowledged: int = 0
-    """Those of them that it has acknowledged."""
+    """Deliveries that it has acknowledged, counted by subscriber."""
     accepted: int = 0
     through: int = 0
     owed_bytes: int = 0
@@ -123,7 +121,7 @@ class Shard:
         return ShardBooks(
             fanout=self.fanout.deliveries,
             acknowledged=self._acknowledged,
-            outbox=sum(peer.fanout - peer.acknowledged for peer in self._peers.values()),
+            outbox=sum(sent.deliveries for peer in self._peers.values() for sent in peer.outbox),
             to_dead=self._to_dead,
         )
 
@@ -154,7 +152,7 @@ class Shard:
         dead = {worker for worker in self._peers.keys() | self.awaited if not self._alive(worker)}
         for worker in dead:
             if peer := self._peers.pop(worker, None):
-                self._to_dead += peer.fanout - peer.acknowledged
+                self._to_dead += sum(sent.deliveries for sent in peer.outbox)
             self.table.forget(worker)
             self.awaited.discard(worker)
         if dead:
@@ -246,7 +244,6 @@ class Shard:
             size = memoryview(batch).nbytes
             peer.outbox.append(Sent(self._turn, batch, size, due.deliveries))
             peer.outbox_bytes += size
-            peer.fanout += due.deliveries
             peer.answers.append(batch)
         self._settle()
 

@@ -697,7 +697,7 @@ class TestEpochs:
         bus.settle()
         assert waiting.joined
 
-    @pytest.mark.parametrize("slots", [1])
+    @pytest.mark.parametrize("slots", [1, 2, 5])
     def test_a_worker_changes_over_and_loses_nothing(self, slots: int) -> None:
         bus = MemoryBus(2, 1)
         listeners = [bus.workers[1 + client % 2].subscribe(client, "room:a") for client in range(8)]
