@@ -91,6 +91,8 @@ class Delivery:
         self.epoch = shard_map.publish
         """The epoch in which this worker publishes."""
         self.subscriptions: dict[int, Subscription] = {}
+        self.departed: list[Subscription] = []
+        """Who stood and has left; its owner empties it before it hands over what arrived."""
         self.sockets: list[Open | Close] = []
         """What is to be done to sockets; the owner takes it before it sends."""
         self.published = 0
@@ -124,6 +126,8 @@ class Delivery:
         if self.subscriptions.pop(subscription.number, None) is None:
             return
         self._waiting.pop(subscription, None)
+        if subscription.standing:
+            self.departed.append(subscription)
         for audience in subscription.audiences:
             audience.gone(subscription.number)
         for link in self._owners(subscription):

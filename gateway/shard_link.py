@@ -182,7 +182,7 @@ class ShardLink:
         books = self._books
         self.offered += offered
         books.offered += offered
-        books.handed += handed
+        books.due += handed
         if handed != offered:
             gone = audience.gone_members(sender)
             books.gone += gone

@@ -152,7 +152,9 @@ class Uplink:
                 subscription.inbox.confirmed(subscription)
         handovers = [handover for arrival in arrivals for handover in arrival.handovers]
         if handovers:
-            hand_over(handovers, self._turn)
+            departed = self._delivery.departed
+            departed.clear()
+            self.books.hand_over(hand_over(handovers, self._turn, departed))
         if self._epoch != self._delivery.epoch:
             self._epoch = self._delivery.epoch
             self.changed_over(self._epoch)

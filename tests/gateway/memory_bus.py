@@ -237,6 +237,7 @@ class MemoryBus:
         """What the worker's shell does, in the order in which it does it."""
         for subscription in arrival.confirmed:
             subscription.inbox.confirmed(subscription)
+        worker.delivery.books.hand_over(worker.delivery.books.due)
         for handover in arrival.handovers:
             match handover:
                 case Frames(outlets, frames):

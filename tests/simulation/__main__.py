@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEED` plays one seed and prints its trace; `soak N [FIRST]` plays N seeds on all cores."""
+"""`python -m tests.simulation SEED` prints the trace of one seed; `soak N [FIRST]` plays N seeds on all cores."""
 
 import os
 import sys
@@ -45,7 +45,11 @@ def soak(seeds: int, first: int) -> int:
             failures += failed
             for failure in failed:
                 print(f"\n{failure}")
-            print(f"\r{played:,} of {seeds:,} seeds, {len(failures)} failed, {time.monotonic() - began:.0f} s", end="", flush=True)
+            print(
+                f"\r{played:,} of {seeds:,} seeds, {len(failures)} failed, {time.monotonic() - began:.0f} s",
+                end="",
+                flush=True,
+            )
     print()
     for kind, times in sorted(met.items()):
         print(f"{times:12,}  {kind}")

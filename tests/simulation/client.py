@@ -7,6 +7,7 @@ import msgspec
 
 from roost.gateway.audience import Subscription
 from roost.gateway.program_order import ProgramOrder
+from roost.gateway.shard_link import Frames
 from roost.shared.bus import Form, Lane, decode_letter
 from roost.shared.phash2 import hash32
 from tests.simulation.promises import Broken, Listener, Publication
@@ -29,8 +30,8 @@ class Client:
         self.unanswered = 0
         """Replies that were sent and have not left."""
         self._collected: list[tuple[Channel | None, bytes]] = []
-        self._order: dict[int, int] = {}
-        """For each publisher the last number that left for this client, whatever the topic."""
+        self._order: dict[int, dict[str, int]] = {}
+        """For each publisher and topic the last number that left for this client."""
         self._left: set[tuple[Listener, int]] = set()
         self._replies: dict[bytes, list[tuple[Publication, Listener]]] = {}
 
@@ -58,10 +59,11 @@ class Client:
             return
         for payload in split_frames(data):
             publication = self.worker.cluster.publication(payload)
-            last = self._order.get(publication.publisher, 0)
+            order = self._order.setdefault(publication.publisher, {})
+            last = max((number for topic, number in order.items() if topic != publication.topic), default=0)
             if publication.number < last:
                 raise Broken(f"order across topics: {publication.number} of {publication.publisher} after {last}")
-            self._order[publication.publisher] = publication.number
+            order[publication.topic] = publication.number
             self._left.add((channel.listener, publication.serial))
 
     # Program order
@@ -101,11 +103,15 @@ class Channel:
 
     # As the cores see it
 
-    def write(self, data: bytes) -> None:
+    def fall_behind(self, run: Frames, written: int) -> None:
+        """The descriptor did not take it, as it never does here."""
+        assert written == 0
+        data = b"".join(run.frames)
         self._judge_frames(data)
         self.client.leaves(self, data)
 
-    def send(self, data: bytes) -> None:
+    def send(self, run: Frames) -> None:
+        data = b"".join(run.frames)
         self._judge_frames(data)
         self.client.collect(self, data)
 

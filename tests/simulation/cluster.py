@@ -1,6 +1,7 @@
 """A simulated node: its map file, its locks, its processes, its network, and what is checked at every step."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 
 from roost.broker.pool import Phase, fresh, phase
@@ -51,7 +52,7 @@ class Cluster:
         self.clock.note(f"map {shard_map.version}: publish {shard_map.publish}, {shard_map.epochs}")
         for worker in list(self.workers.values()):
             if self.clock.chance(0.8):
-                worker.later(self.clock.delay(0.03), lambda worker=worker: worker.adopt(shard_map))
+                worker.later(self.clock.delay(0.03), partial(worker.adopt, shard_map))
 
     def worker_lives(self, number: int) -> bool:
         """The oracle."""
@@ -113,12 +114,12 @@ class Cluster:
                 epoch = worker.delivery.epoch
                 supervisor.later(
                     self.clock.delay(0.02),
-                    lambda number=worker.number, epoch=epoch: supervisor.publishing.update({number: epoch}),
+                    partial(supervisor.publishing.update, {worker.number: epoch}),
                 )
         for shard in self.living_shards():
             if shard.core is not None and shard.core.open:
                 key = (shard.slot, shard.incarnation)
-                supervisor.later(self.clock.delay(0.02), lambda key=key: supervisor.opened.add(key))
+                supervisor.later(self.clock.delay(0.02), partial(supervisor.opened.add, key))
 
     # The network
 
@@ -146,6 +147,7 @@ class Cluster:
     def hear(self, listener: Listener, payload: bytes) -> None:
         publication = self.publication(payload)
         listener.hear(publication, self.publishers[publication.publisher])
+        self.workers[listener.worker].heard += 1
         self.clock.met["delivery"] += 1
         self.clock.note(f"{listener} gets {publication.number} of worker {publication.publisher}")
 
@@ -162,12 +164,12 @@ class Cluster:
 
     # What is checked at every step
 
-    def judge_worker(self, worker: SimWorker, handed: int) -> None:
+    def judge_worker(self, worker: SimWorker) -> None:
         delivery = worker.delivery
         log = delivery._log
         require(not log or log.size - log._logged[-1].size < self.publish_window, f"{worker.name}: the publish window")
         books = delivery.books
-        require(handed == books.handed, f"{worker.name} handed over {handed}, its books say {books.handed}")
+        require(worker.heard == books.handed, f"{worker.name} heard {worker.heard}, its books say {books.handed}")
         require(
             books.offered == books.handed + books.duplicate + books.gone + books.early,
             f"{worker.name}: the books do not balance",
@@ -200,7 +202,9 @@ class Cluster:
         else:
             for item in parcel.items:
                 if isinstance(item, Batch) and item.turn <= link._got:
-                    raise Broken(f"turn {item.turn} of {connection.slot} comes to {worker.name} after its HELLO said it")
+                    raise Broken(
+                        f"turn {item.turn} of {connection.slot} comes to {worker.name} after its HELLO said it"
+                    )
 
     def count_at_shard(self, core: Shard, worker: int, parcel: ShardParcel) -> None:
         peer = core._peers.get(worker)

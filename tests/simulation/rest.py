@@ -3,7 +3,6 @@
 from typing import Final
 
 from roost.broker.pool import Phase, phase
-from roost.shared.shard_map import Slot
 from tests.simulation.cluster import Cluster
 from tests.simulation.shard import SimShard
 from tests.simulation.worker import SimWorker, require
@@ -34,8 +33,13 @@ def unrest(cluster: Cluster) -> str | None:
             return f"{slot} does not run"
         if not shard.core.open:
             return f"{shard.name} awaits {shard.core.awaited}"
+        if shard.core._peers.keys() - cluster.live_workers():
+            return f"{shard.name} has not buried the dead"
         if shard.core._queue or any(peer.outbox for peer in shard.core._peers.values()):
             return f"{shard.name} has a queue or an outbox"
+    for shard in cluster.living_shards():
+        if cluster.map.incarnation(shard.slot) != shard.incarnation:
+            return f"{shard.name} lives, and the map does not name it"
     return next(filter(None, map(_unrest_of_worker, cluster.workers.values())), None) or _unrest_between(cluster)
 
 
@@ -68,16 +72,12 @@ def _unrest_between(cluster: Cluster) -> str | None:
             return f"{worker.name} and {shard.name} have no session"
         if (peer.session, peer.received, peer.sent) != (link.session, link._sent, link._received):
             return f"{worker.name} and {shard.name} count differently"
-        if shard.core._peers.keys() - cluster.live_workers():
-            return f"{shard.name} has not buried the dead"
     return None
 
 
 def judge(cluster: Cluster) -> None:
     """At rest."""
     for shard in cluster.living_shards():
-        named = cluster.map.incarnation(shard.slot) == shard.incarnation
-        require(named, f"{shard.name} lives, and the map does not name it")
         _judge_table(cluster, shard)
     for worker in cluster.workers.values():
         delivery = worker.delivery
@@ -122,9 +122,5 @@ def _judge_pair(worker: SimWorker, shard: SimShard) -> None:
         audience.number
         for topic in shard.core.table.topics()
         for audience in topic.audiences.get(worker.number, {}).values()
-    } | {gone.number for gone in shard.core.table._disbanded.get(worker.number, ())}
+    } | {gone.audience for gone in shard.core.table._disbanded.get(worker.number, ())}
     require(link._audiences.keys() <= known, f"{worker.name} keeps audiences that {shard.name} has not")
-
-
-def slots_of(cluster: Cluster) -> list[Slot]:
-    return list(cluster.map.slots())

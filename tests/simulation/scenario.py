@@ -1,4 +1,4 @@
-"""What happens in one seed: clients, faults and changes of shards at random, then calm, rest, and a last word of all."""
+"""What happens in one seed: clients, faults and changes of shards at random, then calm, rest, and a last word."""
 
 from collections import Counter
 from typing import Final
@@ -161,7 +161,9 @@ class Scenario:
 
     def withdraw(self) -> None:
         worker = self.some_worker()
-        waiting = [one for client in (worker.clients if worker else ()) for one in client.channels.values() if one.waiting]
+        waiting = [
+            one for client in (worker.clients if worker else ()) for one in client.channels.values() if one.waiting
+        ]
         if waiting:
             self.clock.random.choice(waiting).withdraw()
 
@@ -176,9 +178,7 @@ class Scenario:
             connection.down.cut()
 
     def silent_hole(self) -> None:
-        lanes = [
-            lane for one in self.cluster.network.open_connections() for lane in (one.up, one.down) if lane.parcels
-        ]
+        lanes = [lane for one in self.cluster.network.open_connections() for lane in (one.up, one.down) if lane.parcels]
         if lanes and self.clock.random.choice(lanes).hole():
             self.clock.meet("silent hole")
 

@@ -28,7 +28,7 @@ class SimShard(Process):
         self.clock.note(f"{self.name} is started")
         self.later(self.clock.delay(0.05), self.start)
 
-    # Starting (S1)
+    # The start: S1
 
     def start(self) -> None:
         """The lock first, then the map, then who lives."""

@@ -1,6 +1,7 @@
 """The shell of a simulated worker: around the real `Delivery`, `hand_over` and `Turn`, with every step torn apart."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.delivery import Arrival, Delivery, Open
@@ -35,12 +36,13 @@ class SimWorker(Process):
         self.turn.at_end = self._flush
         self.connections: dict[Slot, Connection] = {}
         self._delivery: Delivery | None = None
-        self._handed = 0
+        self.heard = 0
+        """Messages that its channels were handed."""
         self._received: list[tuple[Connection, bytes]] = []
         self._deadline: float | None = None
         self.later(self.clock.delay(0.05), self.start)
 
-    # Starting (W1)
+    # The start: W1
 
     def start(self) -> None:
         """The lock first, then the map."""
@@ -57,7 +59,11 @@ class SimWorker(Process):
 
     def begin(self, shard_map: ShardMap) -> None:
         self._delivery = Delivery(
-            self.number, shard_map, self.clock.now, self.cluster.worker_lives, publish_window=self.cluster.publish_window
+            self.number,
+            shard_map,
+            self.clock.now,
+            self.cluster.worker_lives,
+            publish_window=self.cluster.publish_window,
         )
         self.turn.wake()
         self.later(self.clock.delay(TICK), self._tick)
@@ -126,7 +132,7 @@ class SimWorker(Process):
         if not publication.number:
             self.cluster.publishers[self.number].asked.remove(publication)
 
-    # Leaving (W11)
+    # The end: W11
 
     def drain(self) -> None:
         """Send all clients away, let what they caused go out, then end."""
@@ -185,13 +191,18 @@ class SimWorker(Process):
         for arrival in arrivals:
             for (publication, _), number in arrival.admitted:
                 self.cluster.publishers[self.number].admitted(publication, number)
-        self._handed += hand_over([handover for arrival in arrivals for handover in arrival.handovers], self.turn)
+        self.delivery.departed.clear()
+        handovers = [handover for arrival in arrivals for handover in arrival.handovers]
+        books = self.delivery.books
+        gone = books.gone
+        books.hand_over(hand_over(handovers, self.turn, self.delivery.departed))
+        self.clock.met["left while handed over to"] += books.gone - gone
         for arrival in arrivals:
             for (publication, channel), _ in arrival.admitted:
                 if channel is not None:
-                    self.later(self.clock.delay(0.001), lambda p=publication, c=channel: self._resume(c, p))
+                    self.later(self.clock.delay(0.001), partial(self._resume, channel, publication))
         self.turn.wake()
-        self.cluster.judge_worker(self, self._handed)
+        self.cluster.judge_worker(self)
         self._end_if_drained()
 
     def _resume(self, channel: Channel, publication: Publication) -> None:
@@ -210,7 +221,7 @@ class SimWorker(Process):
             self._deadline = deadline
             self.later(max(0.0, deadline - self.clock.now), self._due)
         self.channels = {channel for channel in self.channels if not channel.listener.left}
-        self.cluster.judge_worker(self, self._handed)
+        self.cluster.judge_worker(self)
 
     def _due(self) -> None:
         self._deadline = None
@@ -230,7 +241,9 @@ class SimWorker(Process):
 
     def _connect(self, change: Open) -> None:
         self.connections[change.slot] = self.cluster.connect(self, change)
-        self.clock.meet("session", f"{change.session} of {self.name} with {change.slot} incarnation {change.incarnation}")
+        self.clock.meet(
+            "session", f"{change.session} of {self.name} with {change.slot} incarnation {change.incarnation}"
+        )
 
     def _disconnect(self, slot: Slot) -> None:
         connection = self.connections.pop(slot, None)
@@ -249,7 +262,7 @@ class SimWorker(Process):
             connection.down.parcels.clear()
 
 
-def require(condition: bool, sentence: str) -> None:  # noqa: FBT001
+def require(condition: bool, sentence: str) -> None:
     """A limit or rule of the cluster."""
     if not condition:
         raise Broken(sentence)
