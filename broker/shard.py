@@ -13,6 +13,7 @@ import msgspec
 
 from roost.broker.fanout import ENTRY_BYTES, Fanout
 from roost.broker.topic_table import TopicTable
+from roost.shared.books import ShardBooks
 from roost.shared.bus import (
     Batch,
     Hello,
@@ -29,7 +30,6 @@ from roost.shared.bus import (
     encode_item,
     encode_parcel,
 )
-from roost.shared.books import ShardBooks
 
 DELIVER_WINDOW: Final = 4 * 1024 * 1024
 """Bytes that one worker may leave unacknowledged; then the shard takes no further publish until it acknowledges."""
