@@ -39,10 +39,12 @@ class Clock:
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
-    def delay(self, mean: float = 0.01) -> float:
+    def delay(self, mean: float = 0.03) -> float:
         """A random delay with a long tail."""
-        if not self.calm and self.chance(0.08):
-            mean *= 20
+        if self.calm:
+            mean /= 4
+        elif self.chance(0.08):
+            mean *= 15
         return self.random.expovariate(1 / mean)
 
     def meet(self, kind: str, what: object = "") -> None:
