@@ -20,12 +20,14 @@ from tests.simulation.worker import SimWorker, require
 class Cluster:
     """Everything that one seed simulates."""
 
-    def __init__(self, clock: Clock, shards: int, publish_window: int, deliver_window: int, orphan_life: float) -> None:
+    def __init__(
+        self, clock: Clock, shards: int, publish_window: int, deliver_window: int, orphan_life: float | None
+    ) -> None:
         self.clock = clock
         self.publish_window = publish_window
         self.deliver_window = deliver_window
         self.orphan_life = orphan_life
-        """Seconds, about, that a shard outlives its supervisor."""
+        """Seconds, about, that a shard outlives its supervisor; None: as long as nobody kills it."""
         self.map: ShardMap = fresh(EMPTY, shards)
         self.network = Network()
         self.workers: dict[int, SimWorker] = {}

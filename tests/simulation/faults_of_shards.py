@@ -38,7 +38,8 @@ def workers_listed_too_early(replace: Any) -> None:
     def restart(original: Any) -> Any:
         def steps(self: Any, slot: Any) -> Any:
             listed[slot] = self.cluster.live_workers()
-            yield
+            for _ in range(5):
+                yield
             yield from original(self, slot)
 
         return steps
@@ -49,7 +50,7 @@ def workers_listed_too_early(replace: Any) -> None:
 
 @fault("S1 incarnation does not check the map", 1)
 def map_not_checked(replace: Any) -> None:
-    replace(SimShard, "named", always(True))
+    replace(SimShard, "named", always(answer=True))
 
 
 @fault("S1 map read before the lock", 1)
@@ -170,7 +171,7 @@ def an_entry_for_each_lane(replace: Any) -> None:
 
 @fault("S5 no deliver window", 1)
 def no_deliver_window(replace: Any) -> None:
-    replace(Shard, "_at_limit", always(False))
+    replace(Shard, "_at_limit", always(answer=False))
 
 
 # S6: when a publish is through
@@ -218,7 +219,7 @@ def a_break_is_death(replace: Any) -> None:
 
 @fault("S7 the dead are never released", 1)
 def the_dead_are_never_released(replace: Any) -> None:
-    replace(Shard, "bury_the_dead", always(None))
+    replace(Shard, "bury_the_dead", always())
 
 
 @fault("S7 session of the dead kept", 1)
@@ -297,7 +298,7 @@ def older_sessions_used_by_the_shard(replace: Any) -> None:
 
 @fault("M1 older incarnation not killed first", 1)
 def older_incarnation_left_alive(replace: Any) -> None:
-    replace(SimSupervisor, "kill_older", always(None))
+    replace(SimSupervisor, "kill_older", always())
 
 
 @fault("M4 abort after commit", 1)
@@ -338,4 +339,4 @@ def retire_by_those_that_reported(replace: Any) -> None:
 
 @fault("M6 unnamed shards left alive", 1)
 def unnamed_shards_left_alive(replace: Any) -> None:
-    replace(SimSupervisor, "kill_unnamed", always(None))
+    replace(SimSupervisor, "kill_unnamed", always())

@@ -55,7 +55,7 @@ def handed_over_before_ok(replace: Any) -> None:
 
 @fault("W7 deliver after leave", 1)
 def handed_over_after_leave(replace: Any) -> None:
-    replace(Audience, "gone", always(None))
+    replace(Audience, "gone", always())
 
 
 @fault("W7 deliver to those whom this batch made leave", 1)
@@ -165,7 +165,7 @@ def hello_without_got(replace: Any) -> None:
 
 @fault("W3 log not repeated", 1)
 def log_not_repeated(replace: Any) -> None:
-    replace(PublishLog, "after", always(()))
+    replace(PublishLog, "after", always(answer=()))
 
 
 @fault("W3 log repeated newest first", 1)
@@ -178,7 +178,7 @@ def log_repeated_newest_first(replace: Any) -> None:
 
 @fault("W4 no PING", 1)
 def no_ping(replace: Any) -> None:
-    replace(ShardLink, "ping", always(True))
+    replace(ShardLink, "ping", always(answer=True))
 
 
 @fault("W4 older sessions used by the worker", 1)
@@ -203,7 +203,7 @@ def older_sessions_used_by_the_worker(replace: Any) -> None:
 
 @fault("W5 no publish window", 1)
 def no_publish_window(replace: Any) -> None:
-    replace(PublishLog, "has_room", always(True))
+    replace(PublishLog, "has_room", always(answer=True))
 
 
 @fault("W5 who waits for credit is admitted newest first", 1)
@@ -222,7 +222,7 @@ def log_cut_by_the_fastest(replace: Any) -> None:
 
 @fault("W8 credit not returned", 1)
 def credit_not_returned(replace: Any) -> None:
-    replace(Delivery, "_cut_log", always(None))
+    replace(Delivery, "_cut_log", always())
 
 
 # W6: joins and leaves
@@ -338,7 +338,7 @@ def change_over_with_a_full_log(replace: Any) -> None:
 
 @fault("W11 worker leaves with a full log", 1)
 def leaves_with_a_full_log(replace: Any) -> None:
-    replace(SimWorker, "may_end", always(True))
+    replace(SimWorker, "may_end", always(answer=True))
 
 
 # W10: the echo
@@ -346,7 +346,7 @@ def leaves_with_a_full_log(replace: Any) -> None:
 
 @fault("W10 nothing held", 1)
 def nothing_is_held(replace: Any) -> None:
-    replace(Delivery, "echoed", always(True))
+    replace(Delivery, "echoed", always(answer=True))
 
 
 @fault("W10 echo by any slot", 1)
@@ -359,7 +359,11 @@ def echo_by_any_slot(replace: Any) -> None:
 
 @fault("W10 released by seen only", 1)
 def released_by_seen_only(replace: Any) -> None:
+    def release(original: Any) -> Any:
+        return lambda self, number: original(self, min(number, self.seen.get(self._worker, 0)))
+
     replace(ShardLink, "echoed", instead(lambda self, number: number <= self._echoed))
+    replace(ShardLink, "release", release)
 
 
 # The books
@@ -367,4 +371,4 @@ def released_by_seen_only(replace: Any) -> None:
 
 @fault("Books: duplicates are not counted", 1)
 def duplicates_not_counted(replace: Any) -> None:
-    replace(ShardLink, "_count_duplicate", always(None))
+    replace(ShardLink, "_count_duplicate", always())

@@ -48,9 +48,9 @@ def planted(name: str) -> Iterator[None]:
             one.stop()
 
 
-def always(value: Any) -> Callable[[Any], Any]:
+def always(*, answer: Any = None) -> Callable[[Any], Any]:
     """A method that answers the same whatever it is asked."""
-    return lambda original: lambda *arguments, **named: value
+    return lambda original: lambda *arguments, **named: answer
 
 
 def after(then: Callable[..., None]) -> Callable[[Any], Any]:

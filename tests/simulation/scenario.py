@@ -39,7 +39,7 @@ class Scenario:
             shards=random.randint(1, 4),
             publish_window=random.randint(1, 5) * MESSAGE,
             deliver_window=random.randint(1, 5) * FRAMES,
-            orphan_life=random.choice([0.1, 0.5, 3.0]),
+            orphan_life=random.choice([0.1, 0.5, 3.0, None, None]),
         )
         for _ in range(random.randint(1, MAX_WORKERS)):
             self.cluster.start_worker()
@@ -57,10 +57,10 @@ class Scenario:
             (self.kill_all_shards, 0.3),
             (self.kill_worker, 0.8),
             (self.drain_worker, 0.8),
-            (self.start_worker, 2),
-            (self.scale, 2),
+            (self.start_worker, 3),
+            (self.scale, 4),
             (self.abort, 0.7),
-            (self.kill_supervisor, 1),
+            (self.kill_supervisor, 1.5),
             (self.start_supervisor, 3),
         ]
         self._weights = [weight for _, weight in self._happenings]
@@ -229,6 +229,8 @@ class Scenario:
     def kill_supervisor(self) -> None:
         if self.cluster.supervisor.running:
             self.cluster.kill_supervisor()
+            if self.clock.chance(0.4):
+                self.start_supervisor()
 
     def start_supervisor(self) -> None:
         if not self.cluster.supervisor.running:

@@ -7,6 +7,7 @@ from roost.shared.bus import decode_shard_parcel
 from roost.shared.shard_map import Slot
 from tests.simulation.clock import Process
 from tests.simulation.network import Connection
+from tests.simulation.promises import Broken
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
@@ -26,7 +27,7 @@ class SimShard(Process):
         self._awake = False
         self._deadline: float | None = None
         self.clock.note(f"{self.name} is started")
-        self.later(self.clock.delay(0.05), self.start)
+        self.later(self.clock.delay(0.1), self.start)
 
     # The start: S1
 
@@ -65,7 +66,10 @@ class SimShard(Process):
         assert self.core is not None
         parcel = decode_shard_parcel(data)
         self.cluster.count_at_shard(self.core, connection.worker, parcel)
+        known = connection.worker in self.core._peers
         self.core.receive(connection.worker, parcel)
+        if not known and connection.worker in self.core._peers and not self.cluster.worker_lives(connection.worker):
+            raise Broken(f"S2: {self.name} takes up worker {connection.worker}, which is dead")
         self._wake()
 
     def _wake(self) -> None:

@@ -117,5 +117,7 @@ class SimSupervisor(Process):
     def die(self) -> None:
         """Its children die with it, though not at the same instant."""
         super().die()
-        for child in self.children.values():
-            child.later(self.clock.delay(self.cluster.orphan_life), child.die)
+        life = self.cluster.orphan_life
+        if life is not None:
+            for child in self.children.values():
+                child.later(self.clock.delay(life), child.die)
