@@ -160,8 +160,8 @@ class ShardProcess:
             topics=shard.table.topic_count() - len(own),
             subscribers=shard.table.subscriber_count() - sum(own),
             published=shard.fanout.published,
-            fanout=shard.fanout.deliveries,
             unencodable=shard.fanout.unencodable,
+            books=shard.books(),
         )
 
     def _tell(self, envelope: Envelope) -> None:

@@ -7,22 +7,32 @@ write.
 """
 
 import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from roost.gateway.shard_link import Echo, Frames, Handover, Letters
 from roost.gateway.turn import Turn
 
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
 
-def hand_over(handovers: list[Handover], turn: Turn) -> int:
+
+def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscription"] = ()) -> int:
     """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers.
 
-    What transports drop of them, now or later, is counted in the worker's `Drops`.
+    What is handed over may make subscribers leave; they are in `departed` then, and get nothing of what follows.
+    What transports drop of what they were handed, now or later, is counted in the worker's `Drops`.
     """
     handovers = _merge(handovers)
     alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
     delivered = 0
     for handover in handovers:
         match handover:
-            case Frames(outlets, frames):
+            case Frames(outlets, frames, topic):
+                if departed:
+                    outlets = _without(outlets, [one.outlet for one in departed if one.topic == topic])
+                    handover = handover._replace(outlets=outlets)
                 if alone:
                     turn.flush()  # what was collected for these clients before goes out before
                     _write(handover)
@@ -31,6 +41,8 @@ def hand_over(handovers: list[Handover], turn: Turn) -> int:
                         outlet.send(handover)
                 delivered += len(outlets) * len(frames)
             case Letters(inboxes, topic, letter):
+                if departed:
+                    inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
                 for inbox in inboxes:
                     inbox.letter(topic, letter)
                 delivered += len(inboxes)
@@ -38,6 +50,18 @@ def hand_over(handovers: list[Handover], turn: Turn) -> int:
                 for holder in link.release(number):
                     holder.released()
     return delivered
+
+
+def _without(recipients: list[Any], gone: list[Any]) -> list[Any]:
+    """The recipients but one occurrence of each that is gone."""
+    left = Counter(map(id, gone))
+    staying = []
+    for recipient in recipients:
+        if left[id(recipient)]:
+            left[id(recipient)] -= 1
+        else:
+            staying.append(recipient)
+    return staying
 
 
 def _merge(handovers: list[Handover]) -> list[Handover]:

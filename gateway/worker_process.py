@@ -127,8 +127,7 @@ class Worker:
             connections=len(clients),
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
-            delivered=self._uplink.delivered - self._runtime.drops.total(),
-            dropped=self._runtime.drops.counts(),
+            books=self._uplink.books.answer(self._runtime.drops.counts()),
         )
 
 

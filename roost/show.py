@@ -27,7 +27,7 @@ def print_status(status: NodeStatus) -> None:
         shards.add_row(
             str(shard.slot),
             *map(str, (shard.incarnation, shard.pid, state, shard.topics, shard.subscribers)),
-            *map(_number, (shard.published, shard.fanout)),
+            *map(_number, (shard.published, shard.books.fanout)),
         )
     console.print(shards)
     if status.gateway is None:
@@ -43,7 +43,7 @@ def print_status(status: NodeStatus) -> None:
                 str(worker.pid),
                 _state(worker),
                 *map(_number, (worker.connections, worker.channels)),
-                *map(_number, (worker.published, worker.delivered)),
+                *map(_number, (worker.published, worker.books.delivered)),
             )
         console.print(workers)
     _print_silent(console, (*status.silent, *(status.gateway.silent if status.gateway else ())))

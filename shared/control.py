@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
 from roost.shared.shard_map import ShardMap, Slot
 
@@ -223,10 +224,10 @@ class ShardStatus(msgspec.Struct, frozen=True):
     subscribers: int
     published: int
     """Publishes handled since this incarnation started."""
-    fanout: int
-    """Deliveries that these publishes meant, counted by subscriber."""
     unencodable: int
     """Deliveries that could not be: binary broadcasts to clients that speak V1."""
+    books: ShardBooks
+    """What became of those that could."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -241,10 +242,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     connections: int
     channels: int
     published: int
-    delivered: int
-    """Messages handed to subscribers since the worker started."""
-    dropped: dict[str, int]
-    """Broadcasts that did not reach a subscriber for its client's sake, by reason; `delivered` does not count them."""
+    books: WorkerBooks
+    """What its subscribers were sent since the worker started."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.shared import control
+from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
 from roost.shared.shard_map import ShardMap, Slot
@@ -99,7 +100,7 @@ def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
 
 
 def test_statuses_survive_as_answers() -> None:
-    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, 8)  # noqa: FBT003
+    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, ShardBooks(10, 7, 2, 1))  # noqa: FBT003
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
     rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
     for value in (shard, node, rows):
