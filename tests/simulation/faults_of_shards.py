@@ -68,7 +68,7 @@ def map_checked_before_the_lock(replace: Any) -> None:
     replace(SimShard, "start", instead(start))
 
 
-# S2: HELLO and WELCOME
+# HELLO and WELCOME: S2
 
 
 @fault("S2 merge instead of replace", 1)

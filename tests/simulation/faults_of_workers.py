@@ -8,6 +8,7 @@ import msgspec
 from roost.gateway import shard_link
 from roost.gateway.audience import Audience
 from roost.gateway.delivery import Delivery
+from roost.gateway.program_order import ProgramOrder
 from roost.gateway.publish_log import PublishLog
 from roost.gateway.shard_link import Echo, ShardLink
 from roost.shared.bus import Hello, Subscribed, Unsubscribe
@@ -173,7 +174,7 @@ def log_repeated_newest_first(replace: Any) -> None:
     replace(PublishLog, "after", lambda original: lambda self, through: reversed(list(original(self, through))))
 
 
-# W4: counters and sessions
+# Counters and sessions: W4
 
 
 @fault("W4 no PING", 1)
@@ -225,7 +226,7 @@ def credit_not_returned(replace: Any) -> None:
     replace(Delivery, "_cut_log", always())
 
 
-# W6: joins and leaves
+# Joins and leaves: W6
 
 
 def _stands(self: Any, subscription: Any, arrival: Any) -> None:
@@ -364,6 +365,20 @@ def released_by_seen_only(replace: Any) -> None:
 
     replace(ShardLink, "echoed", instead(lambda self, number: number <= self._echoed))
     replace(ShardLink, "release", release)
+
+
+@fault("W10 who comes later passes what is held", 1)
+def what_is_held_is_passed(replace: Any) -> None:
+    def then(original: Any) -> Any:
+        def method(self: Any, action: Any, size: int = 0) -> None:
+            if not self._awaited or self._uplink.echoed(self._client.hash, self._awaited):
+                action()
+            else:
+                original(self, action, size)
+
+        return method
+
+    replace(ProgramOrder, "then", then)
 
 
 # The books
