@@ -52,7 +52,7 @@ class Uplink:
 
     def drained(self) -> bool:
         """Whether all that was published, and all that waits to be, has reached its receivers."""
-        return not self._waiting and self._delivery.drained()
+        return self._delivery.drained()
 
     @property
     def epoch(self) -> int:

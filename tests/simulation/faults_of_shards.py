@@ -53,7 +53,7 @@ def map_not_checked(replace: Any) -> None:
     replace(SimShard, "named", always(answer=True))
 
 
-@fault("S1 map read before the lock", 1)
+@fault("S1 map read before the lock", None)
 def map_checked_before_the_lock(replace: Any) -> None:
     def start(self: Any) -> None:
         def lock_late() -> None:

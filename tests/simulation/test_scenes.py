@@ -35,7 +35,7 @@ def two_incarnations() -> None:
     cluster = calm_cluster(workers=2)
     publisher, receiver = cluster.workers.values()
     publisher.pause(0.1)
-    publisher.adopt = lambda _: None  # type: ignore[method-assign]
+    publisher.adopt = lambda shard_map: None  # type: ignore[method-assign]
     cluster.start_supervisor()
     cluster.clock.run(2.0)
     receiver.adopt(cluster.map)
