@@ -79,8 +79,8 @@ class Findings(msgspec.Struct, frozen=True):
     """Seconds between two messages that one client heard, at most."""
     own_pause: float
     """Seconds that this process itself stood still, at most: a part of any pause that is as long."""
-    disconnected: int
-    """How often a client lost its connection."""
+    disconnected: dict[str, int]
+    """How often a client lost its connection, by close code; `broken` if there was none, as when a worker dies."""
     returned: int
     """How often one was back on all topics."""
 
@@ -102,7 +102,7 @@ class Verification:
         self._wandering = True
         self._refusal = ""
         self._own_pause = 0.0
-        self._disconnected = 0
+        self._disconnected: Counter[str] = Counter()
         self._returned = 0
 
     async def run(self, watch: Callable[[Findings], None]) -> Findings:
@@ -169,7 +169,7 @@ class Verification:
                 first = False
                 await self._stay(place, client)
                 self._places[place] = None
-            self._disconnected += 1
+            self._disconnected[str(client.close_code or "broken")] += 1
 
     async def _stay(self, place: int, client: CanaryClient) -> None:
         """Until the connection is gone."""
@@ -256,7 +256,7 @@ class Verification:
             examples=tuple(fault.text for fault in (*witness.faults, *outstanding)[:MAX_FAULTS]),
             longest_pause=witness.longest_pause,
             own_pause=self._own_pause,
-            disconnected=self._disconnected,
+            disconnected=dict(self._disconnected),
             returned=self._returned,
         )
 
