@@ -54,6 +54,7 @@ class Endpoint:
         self.app = app
         self.mounts: list[Mount] = []
         self._runtime: Runtime | None = None
+        self._secrets: tuple[str, ...] = ()
         for path, socket in (sockets or {}).items():
             self.mount(path, socket)
 
@@ -87,9 +88,16 @@ class Endpoint:
             raise RuntimeError("the endpoint is not being served: this works in a worker, after `roost gateway` began")
         return self._runtime
 
-    def serve(self, runtime: "Runtime") -> None:
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The node's secrets: keys of what is made are derived from the first. Raises RuntimeError outside a worker."""
+        _ = self.runtime
+        return self._secrets
+
+    def serve(self, runtime: "Runtime", secrets: tuple[str, ...] = ()) -> None:
         """Be served by a worker."""
         self._runtime = runtime
+        self._secrets = secrets
 
 
 def _check_path(path: str) -> None:

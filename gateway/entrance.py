@@ -122,6 +122,7 @@ class Entrance(asyncio.Protocol):
         )
         runtime = self._site.runtime
         socket = mount.socket()
+        socket.endpoint = runtime.endpoint
         socket.number = runtime.next_number()
         then = partial(self._connected, mount, request, socket, serializer)
         runtime.runner.run(socket.connect(params, info), None, then)

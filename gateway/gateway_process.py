@@ -46,7 +46,7 @@ class Gateway:
         self._settings = settings
         self._run_dir = run_dir
         self._addresses = addresses
-        self._secret = settings.secret_key_base or run_dir.secret_key_base()
+        self._secrets = (settings.secret_key_base or run_dir.secret_key_base(), *settings.old_secret_key_bases)
         self._workers = Supervisor(
             "roost.gateway.worker_process", self._worker_told, self._worker_asked, self._worker_exited
         )
@@ -120,7 +120,7 @@ class Gateway:
 
     async def _next_worker(self) -> StartWorker:
         number = await self._take_number()
-        return StartWorker(number, str(self._run_dir.path), self._app, self._addresses, self._secret)
+        return StartWorker(number, str(self._run_dir.path), self._app, self._addresses, self._secrets)
 
     async def _take_number(self) -> int:
         while True:

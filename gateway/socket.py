@@ -11,6 +11,7 @@ from roost.gateway.routes import Route, find_route
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
+    from roost.gateway.endpoint import Endpoint
 
 
 class Socket:
@@ -20,6 +21,8 @@ class Socket:
     max_channels: ClassVar[int] = MAX_CHANNELS
     """Channels that one connection may join."""
 
+    endpoint: "Endpoint"
+    """The endpoint that serves this socket."""
     number: int
     """Names the connection within its worker, and is never used again; for sockets without an id too."""
     id: str | None = None

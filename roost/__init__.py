@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
+    from roost.gateway.token import Token
     from roost.shared.serializer import Raw
 
 __version__ = VERSION
@@ -39,6 +40,7 @@ _HOMES = {
     "Socket": "gateway.socket",
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
+    "Token": "gateway.token",
     "WebSocket": "gateway.endpoint",
     "event": "gateway.events",
     "intercept": "gateway.events",
@@ -62,6 +64,7 @@ __all__ = [
     "Socket",
     "Stop",
     "Timer",
+    "Token",
     "WebSocket",
     "__version__",
     "event",

@@ -60,6 +60,14 @@ def _secret(text: str) -> str:
     return text
 
 
+def _secrets(text: str) -> tuple[str, ...]:
+    return tuple(_secret(secret) for secret in text.split())
+
+
+_HIDDEN: Final = (_secret, _secrets)
+"""Texts that are read by these are never shown."""
+
+
 def _default_run_dir(machine: Machine) -> str:
     if machine.runtime_directory:
         return f"{machine.runtime_directory}/roost"
@@ -101,6 +109,12 @@ class Settings:
         _secret,
         lambda _: None,
     )
+    old_secret_key_bases: tuple[str, ...] = _setting(
+        "ROOST_OLD_SECRET_KEY_BASES",
+        "earlier secrets, separated by spaces, whose tokens are still good",
+        _secrets,
+        lambda _: (),
+    )
 
 
 def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
@@ -117,5 +131,5 @@ def _read(setting: Setting, text: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        shown = "what was given" if setting.read is _secret else f"{text!r}"
+        shown = "what was given" if setting.read in _HIDDEN else f"{text!r}"
         raise BadSetting(f"{setting.variable} must be {error}, not {shown}") from None

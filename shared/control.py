@@ -46,7 +46,8 @@ class StartWorker(_Message, frozen=True):
     """`module:attribute`, as given on the command line."""
     addresses: tuple[tuple[str, int], ...]
     """Host address and port of each listener."""
-    secret_key_base: str
+    secrets: tuple[str, ...]
+    """From which keys are derived: the first for what is made, all for what is checked."""
 
 
 # Told

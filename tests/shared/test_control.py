@@ -25,7 +25,7 @@ addresses = st.lists(st.tuples(text, st.integers(0, 65535)), max_size=2).map(tup
 
 fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartShard: (slots, numbers, text),
-    control.StartWorker: (numbers, text, text, addresses, text),
+    control.StartWorker: (numbers, text, text, addresses, st.lists(text).map(tuple)),
     control.Ready: (),
     control.Failed: (text,),
     control.Stop: (),
