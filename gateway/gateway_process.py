@@ -120,7 +120,14 @@ class Gateway:
 
     async def _next_worker(self) -> StartWorker:
         number = await self._take_number()
-        return StartWorker(number, str(self._run_dir.path), self._app, self._addresses, self._secrets)
+        return StartWorker(
+            number,
+            str(self._run_dir.path),
+            self._app,
+            self._addresses,
+            self._secrets,
+            public_host=self._settings.public_host,
+        )
 
     async def _take_number(self) -> int:
         while True:

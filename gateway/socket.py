@@ -53,7 +53,10 @@ class Socket:
         return find_route(cls.routes, topic)
 
     async def connect(self, params: dict[str, Any], info: ConnectInfo) -> Ok | Error:
-        """Whether the client may connect: `Ok()` or `Error()`, which answers 403. By default everybody may."""
+        """Whether the client may connect: `Ok()`, or `Error()`, which is answered 403 unless it has another status.
+
+        `params` are the query's and those of the path's `:name`s. By default everybody may.
+        """
         del params, info
         return Ok()
 

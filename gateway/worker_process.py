@@ -59,7 +59,7 @@ class Worker:
         turn = Turn(loop)
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
-        endpoint.serve(self._runtime, start.secrets)
+        endpoint.serve(self._runtime, start.secrets, start.public_host)
         site = Site(endpoint, self._runtime)
         config = Config(
             app=site,

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
     from roost.gateway.channel_sending import LaterReply
     from roost.gateway.connect_info import ConnectInfo
-    from roost.gateway.endpoint import Endpoint, WebSocket
+    from roost.gateway.csrf import csrf_token
+    from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
+    from roost.gateway.mount import WebSocket
+    from roost.gateway.origin import Origin
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
@@ -34,6 +37,7 @@ _HOMES = {
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "Ok": "gateway.replies",
+    "Origin": "gateway.origin",
     "PubSub": "gateway.pubsub",
     "Raw": "shared.serializer",
     "Reply": "gateway.replies",
@@ -41,7 +45,8 @@ _HOMES = {
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
-    "WebSocket": "gateway.endpoint",
+    "WebSocket": "gateway.mount",
+    "csrf_token": "gateway.csrf",
     "event": "gateway.events",
     "intercept": "gateway.events",
 }
@@ -58,6 +63,7 @@ __all__ = [
     "Mailbox",
     "MailboxFull",
     "Ok",
+    "Origin",
     "PubSub",
     "Raw",
     "Reply",
@@ -67,6 +73,7 @@ __all__ = [
     "Token",
     "WebSocket",
     "__version__",
+    "csrf_token",
     "event",
     "intercept",
 ]

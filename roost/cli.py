@@ -60,6 +60,7 @@ def gateway(
     app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
     port: str | None = _setting("port"),
     host: str | None = _setting("host"),
+    public_host: str | None = _setting("public_host"),
     workers: str | None = _setting("workers"),
     run_dir: str | None = _setting("run_dir"),
 ) -> None:
@@ -67,7 +68,7 @@ def gateway(
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(port=port, host=host, workers=workers, run_dir=run_dir)
+    settings = _settings(port=port, host=host, public_host=public_host, workers=workers, run_dir=run_dir)
     log_to_stderr("gateway")
     run_gateway(app, settings)
 

@@ -90,6 +90,12 @@ class Settings:
         _text,
         lambda _: "localhost",
     )
+    public_host: str = _setting(
+        "ROOST_PUBLIC_HOST",
+        "host name by which browsers know the node: only its pages may connect, unless the application says otherwise",
+        _text,
+        lambda _: "localhost",
+    )
     shards: int = _setting(
         "ROOST_SHARDS",
         "PubSub shard processes",

@@ -48,6 +48,7 @@ class StartWorker(_Message, frozen=True):
     """Host address and port of each listener."""
     secrets: tuple[str, ...]
     """From which keys are derived: the first for what is made, all for what is checked."""
+    public_host: str = "localhost"
 
 
 # Told
