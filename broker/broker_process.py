@@ -11,10 +11,12 @@ from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.shared.config import Settings
 from roost.shared.control import (
+    AskConfig,
     AskResharding,
     AskStatus,
     AskSubscribers,
     AskTopics,
+    ConfigRow,
     GatewayStatus,
     JoinNode,
     MapChanged,
@@ -22,6 +24,7 @@ from roost.shared.control import (
     NodeStatus,
     Publishing,
     ScaleShards,
+    SetConfig,
     ShardStatus,
     Stop,
     SubscriberRow,
@@ -122,6 +125,8 @@ class Broker:
                 return self._shards.scale(shards)
             case AskResharding():
                 return self._shards.resharding
+            case AskConfig() | SetConfig():
+                return await self._ask_gateway(message)
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
@@ -142,6 +147,11 @@ class Broker:
                 _log.warning("the gateway still runs after %g s; stopping the shards", GATEWAY_LIMIT)
 
     # Answers
+
+    async def _ask_gateway(self, message: Message) -> list[ConfigRow]:
+        for link in self._gateways:
+            return await link.ask(message, list[ConfigRow], ANSWER_LIMIT)
+        raise Refused("the node has no gateway (start one with `roost gateway APP`)")
 
     async def _status(self) -> NodeStatus:
         answers, silent = await self._shards.ask_all(AskStatus(), ShardStatus, ANSWER_LIMIT)

@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from roost.gateway.capacity import RETRY_AFTER
 from roost.gateway.client import Client
 from roost.gateway.connect_info import PeerData
 from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
@@ -20,6 +21,7 @@ from roost.gateway.session import read_session
 from roost.gateway.websocket import WebSocketTransport
 
 if TYPE_CHECKING:
+    from roost.gateway.capacity import Place
     from roost.gateway.mount import Mount
     from roost.gateway.review import Candidate
     from roost.gateway.site import Site
@@ -28,19 +30,22 @@ if TYPE_CHECKING:
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
+_COME_AGAIN: Final = f"retry-after: {RETRY_AFTER}\r\n"
+
 _log = logging.getLogger("roost.entrance")
 
 
 class Entrance(asyncio.Protocol):
     """One connection until it is known whose it is; if it is ours, until the handshake is done."""
 
-    __slots__ = ("_data", "_deciding", "_site", "_transport", "_upgrading", "heard")
+    __slots__ = ("_data", "_deciding", "_place", "_site", "_transport", "_upgrading", "heard")
 
     def __init__(self, site: "Site", *, upgrading: bool) -> None:
         """`upgrading`: the connection had other requests before, so uvicorn has read the head and hands it over."""
         self._site = site
         self._upgrading = upgrading
         self._transport: asyncio.Transport
+        self._place: Place | None = None
         self._data = b""
         self._deciding = False
         self.heard = 0.0
@@ -49,7 +54,12 @@ class Entrance(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._site.entrances.add(self)
+        peer = transport.get_extra_info("peername")
+        self._place = self._site.capacity.enter(peer[0] if peer else "")
+        if self._place is None:
+            self._transport.abort()
+        else:
+            self._site.entrances.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -68,6 +78,8 @@ class Entrance(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - it is gone, however it went
         self._site.entrances.remove(self)
+        if self._place is not None:
+            self._place.leave()
 
     def silent(self) -> None:
         """The request's head has not come in time."""
@@ -78,6 +90,12 @@ class Entrance(asyncio.Protocol):
     def _decide(self) -> None:
         self._site.entrances.remove(self)
         data = self._data
+        place = self._place
+        if place is None:
+            return
+        if place.refusal is not None:
+            self._send(response(place.refusal, more=_COME_AGAIN))
+            return
         if len(data.partition(_END_OF_HEAD)[0]) > MAX_HEAD_BYTES:
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
@@ -85,7 +103,7 @@ class Entrance(asyncio.Protocol):
         if found is not None:
             self._handshake(found)
             return
-        successor = self._site.uvicorn_protocol(upgrading=self._upgrading)
+        successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)
         successor.connection_made(self._transport)
         self._transport.set_protocol(successor)
         successor.data_received(data)
@@ -154,7 +172,9 @@ class Entrance(asyncio.Protocol):
             return
         transport = self._transport
         transport.write(accepted)
-        websocket = WebSocketTransport(transport, site.runtime.turn, site.wheel(mount))
+        websocket = WebSocketTransport(
+            transport, site.runtime.turn, site.wheel(mount), mount.websocket.max_frame_size, self._place
+        )
         websocket.open(Client(site.runtime, socket, candidate.serializer, websocket))
         transport.set_protocol(websocket)
         if self._data:

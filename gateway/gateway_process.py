@@ -7,15 +7,19 @@ import signal
 from typing import Any, Final
 
 from roost.gateway.addresses import Address, Reservation, url
-from roost.shared.config import Settings
+from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
+    AskConfig,
     AskStatus,
+    ConfigRow,
     GatewayStatus,
     JoinNode,
+    LimitsChanged,
     MapChanged,
     Message,
     Publishing,
     Ready,
+    SetConfig,
     StartWorker,
     Stop,
     TakeWorkerNumber,
@@ -23,6 +27,7 @@ from roost.shared.control import (
     WorkerStatus,
 )
 from roost.shared.failures import CannotStart
+from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
@@ -108,9 +113,31 @@ class Gateway:
                 self._adopt(shard_map)
 
     async def _asked(self, message: Message) -> Any:
-        if isinstance(message, AskStatus):
-            return await self._status()
+        match message:
+            case AskStatus():
+                return await self._status()
+            case AskConfig():
+                return self._config()
+            case SetConfig(name, value):
+                return self._configure(name, value)
         raise Refused(f"a gateway does not know {type(message).__name__}")
+
+    def _config(self) -> list[ConfigRow]:
+        return [
+            ConfigRow(name, str(getattr(self._settings, name)), setting.meaning)
+            for name, setting in live_settings().items()
+        ]
+
+    def _configure(self, name: str, value: str) -> list[ConfigRow]:
+        """Until the gateway ends, for workers that are started later too."""
+        try:
+            self._settings = with_live_setting(self._settings, name, value)
+        except BadSetting as error:
+            raise Refused(str(error)) from None
+        _log.info("%s is %s from now on", name, value)
+        for worker in self._workers.children.values():
+            worker.link.tell(LimitsChanged(limits_of(self._settings)))
+        return self._config()
 
     def _adopt(self, shard_map: ShardMap) -> None:
         for worker in self._workers.children.values():
@@ -127,6 +154,7 @@ class Gateway:
             self._addresses,
             self._secrets,
             public_host=self._settings.public_host,
+            limits=limits_of(self._settings),
         )
 
     async def _take_number(self) -> int:
@@ -142,6 +170,8 @@ class Gateway:
         if isinstance(message, Publishing) and self._broker is not None:
             self._broker.tell(message)
         if isinstance(message, Ready):
+            # They may have changed while it was being started.
+            worker.link.tell(LimitsChanged(limits_of(self._settings)))
             self._waiting.discard(int(worker.name.removeprefix("worker ")))
             if not self._waiting:
                 _log.info("serving %s at %s", self._app, ", ".join(map(url, self._addresses)))

@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import PlainTextResponse, Response
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from roost.gateway.entrance import Entrance
 from roost.gateway.handshake import Judge
 from roost.gateway.idle_wheel import IdleWheel
 from roost.gateway.socket_paths import SocketPaths
+from roost.gateway.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     import asyncio
 
+    from roost.gateway.capacity import Capacity, Place
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.mount import Mount
     from roost.gateway.runtime import Runtime
@@ -31,8 +31,9 @@ _NOT_FOUND_HEADERS: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b
 class Site:
     """The paths of one worker."""
 
-    def __init__(self, endpoint: "Endpoint", runtime: "Runtime") -> None:
+    def __init__(self, endpoint: "Endpoint", runtime: "Runtime", capacity: "Capacity") -> None:
         self.runtime = runtime
+        self.capacity = capacity
         self.judge = Judge()
         self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
         self._app = endpoint.app
@@ -56,11 +57,12 @@ class Site:
             self._turn(wheel)
         return wheel
 
-    def uvicorn_protocol(self, *, upgrading: bool) -> "asyncio.Protocol":
+    def uvicorn_protocol(self, place: "Place", *, upgrading: bool) -> "asyncio.Protocol":
         """Uvicorn's own protocol, for a connection that is not ours."""
         assert self._uvicorn is not None
-        kind = WebSocketsSansIOProtocol if upgrading else HttpToolsProtocol
-        return kind(*self._uvicorn)
+        protocol = (WebSocketProtocol if upgrading else HttpProtocol)(*self._uvicorn)
+        protocol.place = place
+        return protocol
 
     # For uvicorn
 

@@ -4,10 +4,11 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Final
 
-from roost.gateway.frame_reader import BinaryMessage, FrameReader
+from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, FrameReader
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
+    from roost.gateway.capacity import Place
     from roost.gateway.client import Client
     from roost.gateway.idle_wheel import IdleWheel
     from roost.gateway.turn import Turn
@@ -26,6 +27,7 @@ class WebSocketTransport(asyncio.Protocol):
     __slots__ = (
         "_client",
         "_collected",
+        "_place",
         "_plain_descriptor",
         "_reader",
         "_reading",
@@ -36,11 +38,19 @@ class WebSocketTransport(asyncio.Protocol):
         "heard",
     )
 
-    def __init__(self, transport: asyncio.Transport, turn: "Turn", wheel: "IdleWheel[WebSocketTransport]") -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        turn: "Turn",
+        wheel: "IdleWheel[WebSocketTransport]",
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        place: "Place | None" = None,
+    ) -> None:
         self._transport = transport
         self._turn = turn
         self._wheel = wheel
-        self._reader = FrameReader()
+        self._reader = FrameReader(max_message_bytes)
+        self._place = place
         self._client: Client | None = None
         self._collected: list[bytes] | None = None
         self._reading = True
@@ -76,6 +86,8 @@ class WebSocketTransport(asyncio.Protocol):
         # The loop closes the descriptor after this, and its number may be given to another client at once.
         self._seal()
         self._wheel.remove(self)
+        if self._place is not None:
+            self._place.leave()
         client, self._client = self._client, None
         if client is not None:
             client.close()

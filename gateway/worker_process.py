@@ -13,6 +13,8 @@ from uvicorn import Config
 
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
+from roost.gateway.capacity import Capacity
+from roost.gateway.descriptors import room_for_connections
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
@@ -23,6 +25,7 @@ from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskStatus,
     Failed,
+    LimitsChanged,
     MapChanged,
     Message,
     Publishing,
@@ -60,7 +63,8 @@ class Worker:
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
         endpoint.serve(self._runtime, start.secrets, start.public_host)
-        site = Site(endpoint, self._runtime)
+        self._capacity = Capacity(start.limits, room_for_connections())
+        site = Site(endpoint, self._runtime, self._capacity)
         config = Config(
             app=site,
             http=site.entrance,  # type: ignore[arg-type]
@@ -91,6 +95,8 @@ class Worker:
         match message:
             case Stop():
                 self._stopping = asyncio.ensure_future(self._stop())
+            case LimitsChanged(limits):
+                self._capacity.limits = limits
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
                 self._report(self._uplink.epoch)
@@ -110,6 +116,8 @@ class Worker:
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
             delivered=self._uplink.delivered,
+            turned_away=self._capacity.turned_away,
+            cut=self._capacity.cut,
         )
 
     async def _stop(self) -> None:

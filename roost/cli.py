@@ -20,6 +20,8 @@ cli: Final = typer.Typer(
 )
 scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
 cli.add_typer(scale, name="scale")
+config: Final = typer.Typer(help="Read and change settings of a running node.", no_args_is_help=True)
+cli.add_typer(config, name="config")
 _SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -62,13 +64,23 @@ def gateway(
     host: str | None = _setting("host"),
     public_host: str | None = _setting("public_host"),
     workers: str | None = _setting("workers"),
+    max_connections: str | None = _setting("max_connections"),
+    max_connections_per_address: str | None = _setting("max_connections_per_address"),
     run_dir: str | None = _setting("run_dir"),
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(port=port, host=host, public_host=public_host, workers=workers, run_dir=run_dir)
+    settings = _settings(
+        port=port,
+        host=host,
+        public_host=public_host,
+        workers=workers,
+        max_connections=max_connections,
+        max_connections_per_address=max_connections_per_address,
+        run_dir=run_dir,
+    )
     log_to_stderr("gateway")
     run_gateway(app, settings)
 
@@ -120,6 +132,30 @@ def subscribers(
 
     answer = ask_node(_settings(run_dir=run_dir).run_dir, AskSubscribers(topic), Subscribers)
     print_json(answer) if json else print_subscribers(answer)
+
+
+@config.command("get")
+def config_get(
+    name: Annotated[str | None, typer.Argument(help="Such as max_connections; all without it.")] = None,
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Show the settings that can be changed while the node runs."""
+    from roost.configure import get_config
+
+    get_config(_settings(run_dir=run_dir).run_dir, name, json=json)
+
+
+@config.command("set")
+def config_set(
+    name: Annotated[str, typer.Argument(help="Such as max_connections.")],
+    value: Annotated[str, typer.Argument(help="The new value, for all workers, until the gateway ends.")],
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Change a setting while the node runs."""
+    from roost.configure import set_config
+
+    set_config(_settings(run_dir=run_dir).run_dir, name, value)
 
 
 @scale.command("shards")

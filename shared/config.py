@@ -1,11 +1,12 @@
 """The settings of a node: names, meanings, defaults, and the sentences that refuse a bad value. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
+MAX_CONNECTIONS: Final = 1_000_000
 MIN_SECRET_BYTES: Final = 64
 
 
@@ -33,10 +34,19 @@ class Setting:
     read: Callable[[str], Any]
     """Text to value. Raises ValueError, saying what would have been right."""
     default: Callable[[Machine], Any]
+    live: bool = False
+    """Whether a running node can be given another value: `roost config set`."""
 
 
-def _setting(variable: str, meaning: str, read: Callable[[str], Any], default: Callable[[Machine], Any]) -> Any:
-    return field(metadata={"setting": Setting(variable, meaning, read, default)})
+def _setting(
+    variable: str,
+    meaning: str,
+    read: Callable[[str], Any],
+    default: Callable[[Machine], Any],
+    *,
+    live: bool = False,
+) -> Any:
+    return field(metadata={"setting": Setting(variable, meaning, read, default, live)})
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -121,6 +131,34 @@ class Settings:
         _secrets,
         lambda _: (),
     )
+    max_connections: int = _setting(
+        "ROOST_MAX_CONNECTIONS",
+        "connections that a worker takes; further clients are answered 503",
+        _whole(1, MAX_CONNECTIONS),
+        lambda _: 16_384,
+        live=True,
+    )
+    max_connections_per_address: int = _setting(
+        "ROOST_MAX_CONNECTIONS_PER_ADDRESS",
+        "connections that a worker takes from one address, further ones are answered 429; 0 for no limit",
+        _whole(0, MAX_CONNECTIONS),
+        lambda _: 0,
+        live=True,
+    )
+
+
+def live_settings() -> dict[str, Setting]:
+    """The settings that a running node can be given anew, by name."""
+    settings = {place.name: place.metadata["setting"] for place in fields(Settings)}
+    return {name: setting for name, setting in settings.items() if setting.live}
+
+
+def with_live_setting(settings: Settings, name: str, text: str) -> Settings:
+    """The settings with another value of a live one. Raises BadSetting."""
+    live = live_settings()
+    if name not in live:
+        raise BadSetting(f"{name} cannot be changed in a running node; {', '.join(live)} can")
+    return replace(settings, **{name: _read(live[name], text)})
 
 
 def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from roost.shared.bus import Lane
+from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -49,6 +50,7 @@ class StartWorker(_Message, frozen=True):
     secrets: tuple[str, ...]
     """From which keys are derived: the first for what is made, all for what is checked."""
     public_host: str = "localhost"
+    limits: Limits = Limits()
 
 
 # Told
@@ -121,6 +123,23 @@ class AskResharding(_Message, frozen=True):
     """To the broker. Answered by the `ReshardingStatus` of the change under way or the last one, if there was any."""
 
 
+class LimitsChanged(_Message, frozen=True):
+    """From the gateway to its workers: the limits from now on."""
+
+    limits: Limits
+
+
+class AskConfig(_Message, frozen=True):
+    """To the broker, and on to the gateway. Answered by a list of `ConfigRow`: the settings that can be changed."""
+
+
+class SetConfig(_Message, frozen=True):
+    """To the broker, and on to the gateway: change a setting. Answered as `AskConfig` is."""
+
+    name: str
+    value: str
+
+
 class AskTopics(_Message, frozen=True):
     """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
 
@@ -148,6 +167,9 @@ Message = (
     | AskStatus
     | ScaleShards
     | AskResharding
+    | LimitsChanged
+    | AskConfig
+    | SetConfig
     | AskTopics
     | AskSubscribers
 )
@@ -216,6 +238,10 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     published: int
     delivered: int
     """Messages handed to subscribers since the worker started."""
+    turned_away: int = 0
+    """Connections that were answered 503 or 429 for want of room, since the worker started."""
+    cut: int = 0
+    """Connections that were not even answered, since the worker started."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):
@@ -240,6 +266,14 @@ class NodeStatus(msgspec.Struct, frozen=True):
     shards: tuple[ShardStatus, ...]
     gateway: GatewayStatus | None
     silent: tuple[str, ...] = ()
+
+
+class ConfigRow(msgspec.Struct, frozen=True):
+    """A setting that can be changed in a running node."""
+
+    name: str
+    value: str
+    meaning: str
 
 
 class TopicCount(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from roost.shared import control
 from roost.shared.bus import Lane
 from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
+from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 from tests.shared.json_values import text
 
@@ -34,6 +35,9 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.JoinNode: (numbers,),
     control.TakeWorkerNumber: (),
     control.AskStatus: (),
+    control.LimitsChanged: (st.builds(Limits, numbers, numbers),),
+    control.AskConfig: (),
+    control.SetConfig: (text, text),
     control.AskTopics: (text,),
     control.AskSubscribers: (text,),
 }
