@@ -4,9 +4,11 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import ExitStack
 from typing import Any, Final
 
 from roost.gateway.addresses import Address, Reservation, url
+from roost.gateway.tls import server_context
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
     AskConfig,
@@ -23,6 +25,7 @@ from roost.shared.control import (
     StartWorker,
     Stop,
     TakeWorkerNumber,
+    Tls,
     WorkerExited,
     WorkerStatus,
 )
@@ -46,11 +49,20 @@ _log = logging.getLogger("roost.gateway")
 class Gateway:
     """The gateway of one node."""
 
-    def __init__(self, app: str, settings: Settings, run_dir: RunDirectory, addresses: tuple[Address, ...]) -> None:
+    def __init__(
+        self,
+        app: str,
+        settings: Settings,
+        run_dir: RunDirectory,
+        addresses: tuple[Address, ...],
+        tls: Tls | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._run_dir = run_dir
         self._addresses = addresses
+        self._tls = tls
+        self._https_addresses = tls.addresses if tls else ()
         self._secrets = (settings.secret_key_base or run_dir.secret_key_base(), *settings.old_secret_key_bases)
         self._workers = Supervisor(
             "roost.gateway.worker_process", self._worker_told, self._worker_asked, self._worker_exited
@@ -155,6 +167,7 @@ class Gateway:
             self._secrets,
             public_host=self._settings.public_host,
             limits=limits_of(self._settings),
+            tls=self._tls,
         )
 
     async def _take_number(self) -> int:
@@ -174,7 +187,8 @@ class Gateway:
             worker.link.tell(LimitsChanged(limits_of(self._settings)))
             self._waiting.discard(int(worker.name.removeprefix("worker ")))
             if not self._waiting:
-                _log.info("serving %s at %s", self._app, ", ".join(map(url, self._addresses)))
+                urls = [*map(url, self._addresses), *(url(address, "https") for address in self._https_addresses)]
+                _log.info("serving %s at %s", self._app, ", ".join(urls))
 
     async def _worker_asked(self, worker: Child, message: Message) -> Any:
         raise Refused(f"the gateway answers no {type(message).__name__} to {worker.name}")
@@ -186,7 +200,9 @@ class Gateway:
 
     async def _status(self) -> GatewayStatus:
         answers, silent = await self._workers.ask_all(AskStatus(), WorkerStatus, ANSWER_LIMIT)
-        return GatewayStatus(os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent))
+        return GatewayStatus(
+            os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent), self._https_addresses
+        )
 
 
 def run_gateway(app: str, settings: Settings) -> None:
@@ -200,11 +216,23 @@ def run_gateway(app: str, settings: Settings) -> None:
             "one is enough, set ROOST_WORKERS for more worker processes"
         ) from None
 
-    async def run(addresses: tuple[Address, ...]) -> None:
-        await Gateway(app, settings, run_dir, addresses).run()
+    async def run(addresses: tuple[Address, ...], tls: Tls | None) -> None:
+        await Gateway(app, settings, run_dir, addresses, tls).run()
 
     try:
-        with Reservation(settings.host, settings.port) as reservation:
-            asyncio.run(run(reservation.addresses))
+        with ExitStack() as held:
+            addresses = held.enter_context(Reservation(settings.host, settings.port)).addresses
+            asyncio.run(run(addresses, _reserve_https(settings, held)))
     finally:
         lock.release()
+
+
+def _reserve_https(settings: Settings, held: ExitStack) -> Tls | None:
+    """What workers need for https, if there is a certificate. Raises CannotStart if it is none."""
+    if settings.certfile is None:
+        if settings.keyfile is not None:
+            raise CannotStart("ROOST_KEYFILE without ROOST_CERTFILE: https needs the certificate too")
+        return None
+    server_context(settings.certfile, settings.keyfile)
+    reservation = held.enter_context(Reservation(settings.host, settings.https_port))
+    return Tls(settings.certfile, settings.keyfile, reservation.addresses)

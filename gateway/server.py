@@ -2,25 +2,58 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Final
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from uvicorn import Config, Server
 
 TICK: Final = 1.0
 """Seconds between two looks of uvicorn at its date header."""
+TLS_HANDSHAKE_TIMEOUT: Final = 10.0
+"""Seconds that a client has for its side of the TLS handshake."""
 
 
 class HostedServer(Server):
     """A uvicorn server that is stopped by `stop`."""
 
-    def __init__(self, config: Config, serves: Callable[[], None]) -> None:
-        """`serves` is called when connections are accepted."""
+    def __init__(
+        self,
+        config: Config,
+        serves: Callable[[], None],
+        https: Sequence[socket.socket] = (),
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """`serves` is called when connections are accepted; `https` are listeners for TLS with that context."""
         super().__init__(config)
+        self._https = https
+        self._context = context
         self._serves = serves
         self._stopping = asyncio.Event()
         self.serving = False
         """Whether connections are accepted."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen for http as uvicorn does, and for https beside it."""
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        for listener in self._https:
+            server = await loop.create_server(
+                self._protocol,
+                sock=listener,
+                ssl=self._context,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT,
+            )
+            self.servers.append(server)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     def stop_accepting(self) -> None:
         """Take no new connections; those that there are go on."""

@@ -19,6 +19,7 @@ from roost.gateway.endpoint import Endpoint
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
+from roost.gateway.tls import server_context
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.shared.child import become_child, first_message
@@ -76,7 +77,9 @@ class Worker:
             backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )
-        self._server = HostedServer(config, lambda: link.tell(Ready()))
+        https = [listener(address) for address in start.tls.addresses] if start.tls else []
+        context = server_context(start.tls.certfile, start.tls.keyfile) if start.tls else None
+        self._server = HostedServer(config, lambda: link.tell(Ready()), https, context)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""

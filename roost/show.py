@@ -34,7 +34,7 @@ def print_status(status: NodeStatus) -> None:
         console.print("no gateway (start one with `roost gateway APP`)")
     else:
         gateway = status.gateway
-        where = ", ".join(f"{host} port {port}" for host, port in gateway.addresses)
+        where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
         console.print(f"gateway pid {gateway.pid} serves {escape(gateway.app)} on {where}")
         workers = _table("worker", "pid", "state", "connections", "channels", "published", "delivered")
         for worker in gateway.workers:

@@ -131,6 +131,24 @@ class Settings:
         _secrets,
         lambda _: (),
     )
+    certfile: str | None = _setting(
+        "ROOST_CERTFILE",
+        "file with the certificate chain (PEM) for https, which is served beside http",
+        _text,
+        lambda _: None,
+    )
+    keyfile: str | None = _setting(
+        "ROOST_KEYFILE",
+        "file with the certificate's key (PEM), unless it is in the same file",
+        _text,
+        lambda _: None,
+    )
+    https_port: int = _setting(
+        "ROOST_HTTPS_PORT",
+        "TCP port for https; 0 takes a free one",
+        _whole(0, 65535),
+        lambda _: 4040,
+    )
     max_connections: int = _setting(
         "ROOST_MAX_CONNECTIONS",
         "connections that a worker takes; further clients are answered 503",

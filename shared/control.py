@@ -38,6 +38,15 @@ class StartShard(_Message, frozen=True):
     run_dir: str
 
 
+class Tls(msgspec.Struct, frozen=True):
+    """How https is served."""
+
+    certfile: str
+    keyfile: str | None
+    addresses: tuple[tuple[str, int], ...]
+    """Host address and port of each listener."""
+
+
 class StartWorker(_Message, frozen=True):
     """Be worker `number` of the gateway and serve an application."""
 
@@ -51,6 +60,8 @@ class StartWorker(_Message, frozen=True):
     """From which keys are derived: the first for what is made, all for what is checked."""
     public_host: str = "localhost"
     limits: Limits = Limits()
+    tls: Tls | None = None
+    """What https needs, if it is served."""
 
 
 # Told
@@ -253,6 +264,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     workers: tuple[WorkerStatus, ...]
     silent: tuple[str, ...] = ()
     """Who did not answer in time."""
+    https_addresses: tuple[tuple[str, int], ...] = ()
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
