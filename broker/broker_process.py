@@ -16,6 +16,7 @@ from roost.shared.control import (
     AskStatus,
     AskSubscribers,
     AskTopics,
+    AskWorkerChange,
     ConfigRow,
     GatewayStatus,
     JoinNode,
@@ -24,6 +25,7 @@ from roost.shared.control import (
     NodeStatus,
     Publishing,
     ScaleShards,
+    ScaleWorkers,
     SetConfig,
     ShardStatus,
     Stop,
@@ -39,6 +41,7 @@ from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.version import VERSION
+from roost.shared.worker_change import WorkerChange
 
 GATEWAY_LIMIT: Final = 4.0
 """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
@@ -54,7 +57,9 @@ class Broker:
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
         self._started = time.monotonic()
-        self._shards = Shards(run_dir, self._first_map(settings.shards), self._announce)
+        self._shards = Shards(
+            run_dir, self._first_map(settings.shards), self._announce, stall_limit=settings.stall_limit
+        )
         self._gateways: set[Link] = set()
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()
@@ -126,7 +131,9 @@ class Broker:
             case AskResharding():
                 return self._shards.resharding
             case AskConfig() | SetConfig():
-                return await self._ask_gateway(message)
+                return await self._ask_gateway(message, list[ConfigRow])
+            case ScaleWorkers() | AskWorkerChange():
+                return await self._ask_gateway(message, WorkerChange | None)
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
@@ -148,11 +155,6 @@ class Broker:
 
     # Answers
 
-    async def _ask_gateway(self, message: Message) -> list[ConfigRow]:
-        for link in self._gateways:
-            return await link.ask(message, list[ConfigRow], ANSWER_LIMIT)
-        raise Refused("the node has no gateway (start one with `roost gateway APP`)")
-
     async def _status(self) -> NodeStatus:
         answers, silent = await self._shards.ask_all(AskStatus(), ShardStatus, ANSWER_LIMIT)
         gateway = None
@@ -170,6 +172,17 @@ class Broker:
             gateway=gateway,
             silent=tuple(silent),
         )
+
+    async def _ask_gateway(self, question: Message, answer: Any) -> Any:
+        """What the gateway answers. Raises Refused, in its words or for want of a gateway."""
+        for gateway in self._gateways:
+            try:
+                return await gateway.ask(question, answer, ANSWER_LIMIT)
+            except LinkClosed:
+                continue
+            except TimeoutError:
+                raise Refused(f"the gateway did not answer within {ANSWER_LIMIT:g} s") from None
+        raise Refused("there is no gateway, and so no workers (start one with `roost gateway APP`)")
 
     async def _topics(self, question: AskTopics) -> Topics:
         answers, silent = await self._shards.ask_all(question, list[TopicCount], ANSWER_LIMIT)

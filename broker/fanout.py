@@ -13,12 +13,14 @@ ENTRY_BYTES: Final = 16
 class Due:
     """What one turn has for one worker."""
 
-    __slots__ = ("audiences", "entries", "size")
+    __slots__ = ("audiences", "deliveries", "entries", "size")
 
     def __init__(self, disbanded: list[Disband]) -> None:
         self.audiences: list[Gather | Change | Disband] = [*disbanded]
         self.entries: list[Entry] = []
         self.size = 0
+        self.deliveries = 0
+        """What the entries mean, counted by subscriber."""
 
 
 class Fanout:
@@ -45,10 +47,13 @@ class Fanout:
             due = self.due(worker)
             frames = []
             letters = []
+            sender = publish.sender if worker == publisher else 0
+            deliveries = 0
             for audience in audiences.values():
                 if news := audience.news():
                     due.audiences.append(news)
                     due.size += len(news.members) if isinstance(news, Gather) else len(news.joined) + len(news.left)
+                members = len(audience.members) - (sender in audience.members)
                 if encodings.wanted_as_letter(audience):
                     letters.append((audience.number, encodings.letter()))
                     due.size += len(encodings.letter())
@@ -56,12 +61,11 @@ class Fanout:
                     frames.append((audience.number, frame))
                     due.size += len(frame)
                 else:
-                    self.unencodable += len(audience.members)
+                    self.unencodable += members
                     continue
-                self.deliveries += len(audience.members)
-            sender = publish.sender if worker == publisher else 0
-            if sender:
-                self.deliveries -= any(sender in audience.members for audience in audiences.values())
+                deliveries += members
+            self.deliveries += deliveries
+            due.deliveries += deliveries
             due.size += ENTRY_BYTES
             due.entries.append(Entry(publisher, publish.number, sender, tuple(frames), tuple(letters), publish.trace))
 

@@ -13,6 +13,7 @@ import msgspec
 
 from roost.broker.fanout import ENTRY_BYTES, Fanout
 from roost.broker.topic_table import TopicTable
+from roost.shared.books import ShardBooks
 from roost.shared.bus import (
     Batch,
     Hello,
@@ -54,6 +55,8 @@ class Sent(NamedTuple):
     turn: int
     batch: msgspec.Raw
     size: int
+    deliveries: int
+    """What it means, counted by subscriber."""
 
 
 class Turn(NamedTuple):
@@ -74,6 +77,8 @@ class Peer:
     """The session's counter had a gap: nothing more of it is used."""
     outbox: deque[Sent] = field(default_factory=deque)
     outbox_bytes: int = 0
+    acknowledged: int = 0
+    """Deliveries that it has acknowledged, counted by subscriber."""
     accepted: int = 0
     through: int = 0
     owed_bytes: int = 0
@@ -103,11 +108,22 @@ class Shard:
         self._turn = 0
         self._unsettled: deque[Turn] = deque()
         self._resets: list[Outgoing] = []
+        self._acknowledged = 0
+        self._to_dead = 0
 
     @property
     def open(self) -> bool:
         """Whether publishes are handled; not before every worker that lived at the start has said HELLO."""
         return not self.awaited
+
+    def books(self) -> ShardBooks:
+        """What became of all deliveries of this incarnation, counted by subscriber. They balance at any time."""
+        return ShardBooks(
+            fanout=self.fanout.deliveries,
+            acknowledged=self._acknowledged,
+            outbox=sum(sent.deliveries for peer in self._peers.values() for sent in peer.outbox),
+            to_dead=self._to_dead,
+        )
 
     def receive(self, worker: int, parcel: ShardParcel) -> None:
         """A parcel of a worker's session has arrived."""
@@ -135,7 +151,8 @@ class Shard:
         """Ask the oracle about every worker that is known or awaited (S7)."""
         dead = {worker for worker in self._peers.keys() | self.awaited if not self._alive(worker)}
         for worker in dead:
-            self._peers.pop(worker, None)
+            if peer := self._peers.pop(worker, None):
+                self._to_dead += sum(sent.deliveries for sent in peer.outbox)
             self.table.forget(worker)
             self.awaited.discard(worker)
         if dead:
@@ -198,7 +215,10 @@ class Shard:
         if not outbox or outbox[0].turn > got:
             return
         while outbox and outbox[0].turn <= got:
-            peer.outbox_bytes -= outbox.popleft().size
+            sent = outbox.popleft()
+            peer.outbox_bytes -= sent.size
+            peer.acknowledged += sent.deliveries
+            self._acknowledged += sent.deliveries
         self._settle()
 
     # What is decided
@@ -222,7 +242,7 @@ class Shard:
             peer = self._peers[worker]
             batch = encode_item(Batch(self._turn, tuple(due.audiences), tuple(due.entries)))
             size = memoryview(batch).nbytes
-            peer.outbox.append(Sent(self._turn, batch, size))
+            peer.outbox.append(Sent(self._turn, batch, size, due.deliveries))
             peer.outbox_bytes += size
             peer.answers.append(batch)
         self._settle()

@@ -23,6 +23,7 @@ from roost.shared.control import (
     Envelopes,
     Message,
     Opened,
+    Ping,
     Ready,
     Refusal,
     ShardStatus,
@@ -127,6 +128,8 @@ class ShardProcess:
     def _answer(self, number: int, message: Message) -> None:
         value: Any
         match message:
+            case Ping():
+                value = True
             case AskStatus():
                 value = self._status()
             case AskTopics(prefix):
@@ -148,16 +151,17 @@ class ShardProcess:
 
     def _status(self) -> ShardStatus:
         shard = self._shard
+        own = [topic.size() for topic in shard.table.topics() if topic.name.startswith(RESERVED)]
         return ShardStatus(
             slot=self._start.slot,
             incarnation=self._start.incarnation,
             pid=os.getpid(),
             open=shard.open,
-            topics=shard.table.topic_count(),
-            subscribers=shard.table.subscriber_count(),
+            topics=shard.table.topic_count() - len(own),
+            subscribers=shard.table.subscriber_count() - sum(own),
             published=shard.fanout.published,
-            fanout=shard.fanout.deliveries,
             unencodable=shard.fanout.unencodable,
+            books=shard.books(),
         )
 
     def _tell(self, envelope: Envelope) -> None:

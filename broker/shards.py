@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -24,6 +25,8 @@ from roost.shared.supervisor import Child, Supervisor
 
 RESHARD_LIMIT: Final = 60.0
 """Seconds in which all shards of a new epoch must be open; else the change is given up."""
+MAX_FAILED_STARTS: Final = 5
+"""So often a shard of a new epoch may die before it is open; else the change is given up."""
 STEP_PERIOD: Final = 0.05
 """Seconds between two looks at what a change waits for, if nothing is heard."""
 SHARD_LIMIT: Final = 1.0
@@ -36,7 +39,9 @@ _log = logging.getLogger("roost.broker")
 class Shards:
     """All shards. Whoever owns this carries the map to the workers and their word back."""
 
-    def __init__(self, run_dir: RunDirectory, shard_map: ShardMap, announce: Callable[[ShardMap], None]) -> None:
+    def __init__(
+        self, run_dir: RunDirectory, shard_map: ShardMap, announce: Callable[[ShardMap], None], *, stall_limit: float
+    ) -> None:
         """`announce` is called with each new map, after it was written."""
         self.map = shard_map
         self.resharding: ReshardingStatus | None = None
@@ -45,9 +50,11 @@ class Shards:
         """Set to one sentence when the shards cannot be kept alive."""
         self._run_dir = run_dir
         self._announce = announce
+        self._stall_limit = stall_limit
         self._pools: dict[int, Supervisor] = {}
         self._opened: set[tuple[Slot, int]] = set()
         self._publishing: dict[int, int] = {}
+        self._failed_starts: Counter[Slot] = Counter()
         self._heard = asyncio.Event()
         self._change: asyncio.Task[None] | None = None
 
@@ -99,7 +106,9 @@ class Shards:
     # Processes
 
     def _start(self, epoch: int) -> None:
-        pool = self._pools[epoch] = Supervisor("roost.broker.shard_process", self._told, self._asked, self._exited)
+        pool = self._pools[epoch] = Supervisor(
+            "roost.broker.shard_process", self._told, self._asked, self._exited, stall_limit=self._stall_limit
+        )
         pool.gave_up.add_done_callback(partial(self._pool_gave_up, epoch))
         for slot in self.map.slots():
             if slot.epoch == epoch:
@@ -125,6 +134,8 @@ class Shards:
         assert isinstance(shard.start, StartShard)
         with contextlib.suppress(OSError):
             self._run_dir.remove_bus_socket(shard.start.slot, shard.start.incarnation)
+        if (shard.start.slot, shard.start.incarnation) not in self._opened:
+            self._failed_starts[shard.start.slot] += 1
         self._heard.set()
 
     def _pool_gave_up(self, epoch: int, pool: asyncio.Future[str]) -> None:
@@ -165,6 +176,9 @@ class Shards:
         gave_up = self._pools[newest(self.map)].gave_up
         if gave_up.done():
             return gave_up.result()
+        for slot in sorted(unopened(self.map, self._opened)):
+            if self._failed_starts[slot] >= MAX_FAILED_STARTS:
+                return f"shard {slot} died {MAX_FAILED_STARTS} times before it was open; the log says why"
         if seconds < RESHARD_LIMIT:
             return ""
         late = ", ".join(f"shard {slot}" for slot in sorted(unopened(self.map, self._opened)))
@@ -177,6 +191,7 @@ class Shards:
             await self._pools[epoch].stop(SHARD_LIMIT)
             del self._pools[epoch]
         self._opened = {one for one in self._opened if one[0].epoch in step.epochs}
+        self._failed_starts.clear()
 
     def _note_progress(self, live: set[int], seconds: float) -> None:
         assert self.resharding is not None

@@ -9,6 +9,8 @@ from roost.shared.failures import CannotStart
 
 Address = tuple[str, int]
 """Host address and port."""
+MAX_UNSENT_BYTES: Final = 128 * 1024
+"""Bytes of one connection that the kernel may hold before it has sent them; by default it would take 4 MB."""
 _LOCALHOST: Final = "localhost"
 _UNAVAILABLE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """What a machine without IPv6 answers."""
@@ -90,6 +92,8 @@ def _bound(family: socket.AddressFamily, address: str, port: int, *, shared: boo
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Connections inherit it. What the kernel has not sent yet, it would hold megabytes of for a slow client.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
         bound.bind((address, port))
     except OSError:
         bound.close()

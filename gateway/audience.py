@@ -102,5 +102,9 @@ class Audience:
             self._inboxes = [one.inbox for one in self._served()]
         return [one.inbox for one in self._served() if one.number != but] if but in self.members else self._inboxes
 
+    def gone_members(self, but: int = 0) -> int:
+        """How many of the members have left, except one subscriber."""
+        return sum(one is None and number != but for number, one in self.members.items())
+
     def _served(self) -> Iterator[Subscription]:
         return (one for one in self.members.values() if one is not None and one.standing)

@@ -8,6 +8,7 @@ from roost.gateway.channel_sending import LaterReply
 from roost.gateway.events import Argument, EventMethod, UnknownEvent, event_methods, intercept_methods
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
+from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
 
 if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
@@ -26,10 +27,15 @@ class Channel(Generic[S]):
 
     __slots__ = ("__dict__", "_process", "socket", "subtopic", "topic")
 
+    when_slow: ClassVar[Declared] = WhenSlow.DISCONNECT
+    """What becomes of broadcasts for a client that does not read them fast enough; also by topic pattern, as a dict:
+    `{"cursors:*": WhenSlow.LATEST, "chat:*": WhenSlow.DISCONNECT}`."""
+
     _events: ClassVar[dict[str, EventMethod]]
     _outgoing: ClassVar[dict[str, Callable[..., Any]]] = {}
     _intercepts: ClassVar[tuple[str, ...]] = ()
     _join_params: ClassVar[Argument]
+    _when_slow: ClassVar[WhenSlowRules] = WhenSlowRules("Channel", WhenSlow.DISCONNECT)
 
     intercepts: ClassVar[tuple[str, ...]] = ()
     """Events of the topic that go through `handle_out`, beside those that methods marked with @intercept take."""
@@ -47,6 +53,7 @@ class Channel(Generic[S]):
         cls._outgoing = intercept_methods(cls)
         cls._intercepts = tuple(sorted({*cls._outgoing, *cls.intercepts}))
         cls._join_params = Argument(cls.join)
+        cls._when_slow = WhenSlowRules(cls.__name__, cls.when_slow)
 
     @classmethod
     def all_intercepts(cls) -> tuple[str, ...]:

@@ -3,40 +3,34 @@
 A channel that has nothing to do costs no task and no queue.
 """
 
-import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import Question
 from roost.gateway.channel import Channel
 from roost.gateway.channel_extras import ChannelExtras, Timer
-from roost.gateway.channel_sending import ChannelSending, LaterReply, State
+from roost.gateway.channel_mailbox import ChannelMailbox
+from roost.gateway.channel_sending import LaterReply, State
 from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
+from roost.gateway.when_slow import WhenSlow
 from roost.shared.serializer import Message
 
 if TYPE_CHECKING:
-    import asyncio
-
     from roost.gateway.audience import Subscription
     from roost.gateway.client import Client
 
-MAX_MAILBOX: Final = 10_000
-"""Things that wait for a channel; with one more it ends as if it had crashed."""
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
 
-_log = logging.getLogger("roost.channel")
 
-
-class ChannelProcess(ChannelSending):
+class ChannelProcess(ChannelMailbox):
     """What Phoenix's channel process is: a state, a mailbox, and the order in which things happen."""
 
-    __slots__ = ("_answering", "_busy", "_mailbox", "_task")
+    __slots__ = ("_answering",)
 
     def __init__(self, client: "Client", membership: Membership, channel: Channel[Any], join: Message) -> None:
         self.client = client
@@ -49,10 +43,16 @@ class ChannelProcess(ChannelSending):
         """What is being answered: a client's message, and while the subscription is awaited, the join's response."""
         self._state = State.JOINING
         self._busy = True
-        self._task: asyncio.Task[None] | None = None
-        self._mailbox: deque[tuple[Callable[[Any], None], Any]] | None = None
+        self._emptying = False
+        self._task = None
+        self._mailbox = None
         self._order = None
         self._extras = None
+
+    @property
+    def when_slow(self) -> WhenSlow:
+        """What becomes of the topic's broadcasts while the client does not read."""
+        return self.channel._when_slow.of(self.membership.topic)
 
     # Told by the client
 
@@ -75,6 +75,8 @@ class ChannelProcess(ChannelSending):
             self._join_done(None, error)
         else:
             self._run(coroutine, self._join_done)
+            if self._state is State.JOINING and self._task is not None:
+                self.client.hold_back(self._answering)
 
     def begin(self) -> None:
         """The client knows that it has joined."""
@@ -96,7 +98,9 @@ class ChannelProcess(ChannelSending):
 
     def leave(self, message: Message) -> None:
         """The client leaves."""
-        self._deliver(self._handle_leave, message)
+        if self._state is State.JOINED:
+            self.client.hold_back(message)
+            self._deliver(self._handle_leave, message)
 
     def discard(self) -> None:
         """The client joined again: end without a word; `terminate` does not run, as in Phoenix."""
@@ -163,34 +167,7 @@ class ChannelProcess(ChannelSending):
         """A timer that ends with the channel."""
         return self.extras().send_after(seconds, message)
 
-    # Handling, one thing at a time
-
-    def _deliver(self, work: Callable[[Any], None], argument: Any) -> None:
-        if self._state in (State.ENDING, State.ENDED):
-            return
-        if not self._busy:
-            work(argument)
-            return
-        if self._mailbox is None:
-            self._mailbox = deque()
-        self._mailbox.append((work, argument))
-        if len(self._mailbox) > MAX_MAILBOX:
-            self._overflow()
-
-    def _idle(self) -> None:
-        """What was under way is finished: begin with what waited."""
-        self._busy = False
-        while self._mailbox and not self._busy:
-            work, argument = self._mailbox.popleft()
-            work(argument)
-        if not self._mailbox:
-            self._mailbox = None
-
-    def _run(self, coroutine: Coroutine[Any, Any, Any], then: Callable[[Any, BaseException | None], None]) -> None:
-        self._busy = True
-        task = self.client.runtime.runner.run(coroutine, self, then)
-        if task is not None:
-            self._task = task
+    # Handling
 
     def _handle_held_back(self, message: Message) -> None:
         self.client.take(message)
@@ -211,6 +188,8 @@ class ChannelProcess(ChannelSending):
             return
         self._answering = message
         self._run(coroutine, self._message_done)
+        if self._answering is message:
+            self.client.hold_back(message)  # it waits for something, and takes memory meanwhile
 
     def _handle_letter(self, named: tuple[str, bytes]) -> None:
         message = open_letter(*named)
@@ -235,6 +214,7 @@ class ChannelProcess(ChannelSending):
         self._run(self.channel.handle_info(message), partial(self._done, "handle_info"))
 
     def _handle_leave(self, message: Message) -> None:
+        self.client.take(message)
         self.reply(message.ref, Ok())
         self._end("left", graceful=True)
 
@@ -244,7 +224,9 @@ class ChannelProcess(ChannelSending):
     # What the channel's methods gave
 
     def _join_done(self, value: Any, error: BaseException | None) -> None:
-        self._task = None
+        if self._task is not None:
+            self.client.take(self._answering)
+            self._task = None
         if self._state is State.ENDED:
             return
         if error is None and not isinstance(value, Ok | Error):
@@ -264,7 +246,9 @@ class ChannelProcess(ChannelSending):
     def _message_done(self, value: Any, error: BaseException | None) -> None:
         message: Message = self._answering
         self._answering = None
-        self._task = None
+        if self._task is not None:
+            self.client.take(message)
+            self._task = None
         if self._state is State.ENDED:
             return
         try:
@@ -357,30 +341,6 @@ class ChannelProcess(ChannelSending):
         if self.subscription is not None:
             self.client.runtime.uplink.unsubscribe(self.subscription)
             self.subscription = None
-
-    def _let_go(self) -> None:
-        """Drop what waits, and the timers."""
-        for _, argument in self._mailbox or ():
-            if isinstance(argument, Message):
-                self.client.take(argument)
-            elif isinstance(argument, Question):
-                argument.fail("the channel has ended")
-        self._mailbox = None
-        if self._extras is not None:
-            self._extras.end()
-            self._extras = None
-
-    def _overflow(self) -> None:
-        """More waits than may: what is under way is cancelled, which ends the channel as a crash does."""
-        _log.error("%s ends: more than %d messages wait for it", self.name(), MAX_MAILBOX)
-        self._let_go()
-        if self._task is None:
-            self._refuse(JOIN_CRASHED)
-        self._cancel()
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self.client.runtime.runner.cancel(self._task)
 
 
 def _invalid_payload(error: InvalidPayload) -> dict[str, str]:

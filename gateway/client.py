@@ -3,7 +3,9 @@
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from roost.gateway.channel_mailbox import MAX_WORK_A_TURN
 from roost.gateway.channel_process import ChannelProcess
+from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.protocol import (
     Answer,
     ClientProtocol,
@@ -18,20 +20,27 @@ from roost.gateway.protocol import (
     Start,
     Wait,
 )
+from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
+from roost.gateway.when_slow import WhenSlow
+from roost.shared.bus import Lane
 from roost.shared.frames import CloseCode
 from roost.shared.message_limits import MAX_FIELD_BYTES, check_fields
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
 
 MAX_HELD_BACK_BYTES: Final = 256 * 1024
-"""Bytes of one client's messages that wait for its busy channels; beyond them it is not read from."""
+"""Bytes of one client's messages that are being handled or wait; beyond them it is not read from."""
 MESSAGE_BYTES: Final = 128
 """What a message takes beside its payload, about."""
+
+DISCONNECT: Final = "disconnect"
+"""The event that, broadcast on a socket's id, closes its connection."""
 
 _log = logging.getLogger("roost.client")
 
@@ -40,19 +49,25 @@ class Transport(Protocol):
     """What carries frames to a client, and its messages here."""
 
     descriptor: int
-    """Where a frame can be written at once; -1 if it cannot."""
+    """Where a frame can be written at once; -1 if it cannot: then `fall_behind` is called."""
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame at the end of the turn, after all that was sent before."""
+    def send(self, frame: bytes | Frames) -> None:
+        """Send a frame, or broadcasts, at the end of the turn, after all that was sent before."""
 
-    def write(self, data: bytes) -> None:
-        """Send bytes now, after all that was written before."""
+    def fall_behind(self, run: Frames, written: int) -> None:
+        """The descriptor took only so many bytes of these broadcasts."""
+
+    def hold(self, size: int) -> None:
+        """A frame of so many bytes waits elsewhere until `release`; it counts as waiting for the client."""
+
+    def release(self, size: int) -> None:
+        """The frame waits elsewhere no longer."""
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Close the connection, after all that was sent before."""
 
     def pause_reading(self) -> None:
-        """Take no more from the client."""
+        """Take no more from the client, until `resume_reading` was called as often."""
 
     def resume_reading(self) -> None:
         """Take from the client again."""
@@ -61,7 +76,7 @@ class Transport(Protocol):
 class Client:
     """What Phoenix's transport process is: the client's channels and the rules of its connection."""
 
-    __slots__ = ("_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
+    __slots__ = ("_by_id", "_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
 
     def __init__(self, runtime: "Runtime", socket: Socket, serializer: Serializer, transport: Transport) -> None:
         self.runtime = runtime
@@ -74,6 +89,11 @@ class Client:
         self._held_back = 0
         self._protocol = ClientProtocol(socket.find, socket.max_channels)
         socket.freeze()
+        self._by_id: Subscription | None = None
+        """To the topic that is the socket's id, by which code can disconnect it."""
+        if socket.id is not None:
+            topic = application_topic(socket.id)
+            self._by_id = runtime.uplink.subscribe(self.hash, topic, Lane.LETTER, (), None, self)
         runtime.clients[socket.number] = self
 
     @property
@@ -99,8 +119,29 @@ class Client:
         """The connection is gone."""
         self.closed = True
         self.runtime.clients.pop(self.socket.number, None)
+        if self._by_id is not None:
+            self.runtime.uplink.unsubscribe(self._by_id)
         for membership in self._protocol.closed():
             membership.process.close()
+
+    # Told by the uplink, of the topic that is the socket's id
+
+    def confirmed(self, subscription: "Subscription") -> None:
+        """Nothing waits for it: it stands before any channel of the client does, for they share a shard."""
+
+    def letter(self, topic: str, letter: bytes) -> None:
+        """A broadcast of `disconnect` closes the connection; nothing else means anything here (Phoenix 1.8)."""
+        message = open_letter(topic, letter)
+        if isinstance(message, Broadcast) and message.event == DISCONNECT:
+            self.transport.close(CloseCode.GOING_AWAY)
+
+    # Asked by the transport
+
+    def when_slow(self, topic: str) -> WhenSlow:
+        """What becomes of a topic's broadcasts while the client does not read."""
+        membership = self._protocol.topics.get(topic)
+        policy: WhenSlow = WhenSlow.DISCONNECT if membership is None else membership.process.when_slow
+        return policy
 
     # Told by the channels
 
@@ -165,9 +206,16 @@ class Client:
                 case Wait(message):
                     self.hold_back(message)
                 case Resume(messages):
-                    for message in messages:
-                        self.take(message)
-                        self._perform(self._protocol.receive(message))
+                    self._resume(messages)
+
+    def _resume(self, messages: list[Message]) -> None:
+        """Receive what waited for a join."""
+        membership = self.topics.get(messages[0].topic)
+        if membership is not None and len(messages) > MAX_WORK_A_TURN and not any(map(_moves, messages)):
+            membership.process.rest()
+        for message in messages:
+            self.take(message)
+            self._perform(self._protocol.receive(message))
 
     def _answer(self, reply: Reply) -> None:
         try:
@@ -181,6 +229,11 @@ class Client:
 
     def _push_frame(self, push: Push) -> bytes:
         return self.serializer.push(push.join_ref, push.join_ref, push.topic, push.event, push.payload)
+
+
+def _moves(message: Message) -> bool:
+    """Whether it joins or leaves, which must not wait for the events before it."""
+    return message.event in ("phx_join", "phx_leave")
 
 
 def _size(message: Message) -> int:

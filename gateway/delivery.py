@@ -6,14 +6,13 @@ reason it was begun, starts in the same way: all subscriptions, then the log aga
 by slot, publisher and number, and is dropped.
 """
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roost.gateway.audience import Subscription
+from roost.gateway.books import Books
+from roost.gateway.publish_log import PUBLISH_WINDOW, PublishLog, Waiting
 from roost.gateway.shard_link import Echo, Handover, ShardLink
 from roost.shared.bus import (
     Batch,
@@ -33,8 +32,8 @@ from roost.shared.bus import (
 )
 from roost.shared.shard_map import ShardMap, Slot
 
-PUBLISH_WINDOW: Final = 1024 * 1024
-"""Bytes of publishes that are not through; beyond them nothing is admitted, but an empty log admits anything."""
+if TYPE_CHECKING:
+    import msgspec
 
 
 class Open(NamedTuple):
@@ -58,42 +57,49 @@ class Outgoing(NamedTuple):
     parcel: bytes
 
 
-class Logged(NamedTuple):
-    """A publish that is not through."""
-
-    number: int
-    item: msgspec.Raw
-    size: int
-
-
 class Arrival:
     """What a parcel brought about, in the order in which it is to be carried out."""
 
-    __slots__ = ("confirmed", "handovers")
+    __slots__ = ("admitted", "confirmed", "handovers")
 
     def __init__(self) -> None:
         self.confirmed: list[Subscription] = []
         """Subscriptions that stand now."""
         self.handovers: list[Handover] = []
+        self.admitted: list[tuple[Any, int]] = []
+        """Tickets of publishes that waited for credit, with the numbers that these have now."""
 
 
 class Delivery:
     """The state machine of one worker. Its owner carries sockets, time and the map to it."""
 
-    def __init__(self, worker: int, shard_map: ShardMap, now: float, publish_window: int = PUBLISH_WINDOW) -> None:
-        """Open a session with every slot. The worker must hold its life lock before it reads the map (W1)."""
+    def __init__(
+        self,
+        worker: int,
+        shard_map: ShardMap,
+        now: float,
+        alive: Callable[[int], bool],
+        *,
+        publish_window: int = PUBLISH_WINDOW,
+    ) -> None:
+        """Open a session with every slot. The worker must hold its life lock before it reads the map (W1).
+
+        `alive` is the oracle, asked by the number of a worker that has published.
+        """
         self.worker = worker
+        self.books = Books()
         self.epoch = shard_map.publish
         """The epoch in which this worker publishes."""
         self.subscriptions: dict[int, Subscription] = {}
+        self.departed: list[Subscription] = []
+        """Who stood and has left; its owner empties it before it hands over what arrived."""
         self.sockets: list[Open | Close] = []
         """What is to be done to sockets; the owner takes it before it sends."""
         self.published = 0
         """The number of the last publish."""
         self._map = shard_map
-        self._window = publish_window
-        self._log: deque[Logged] = deque()
-        self._log_bytes = 0
+        self._alive = alive
+        self._log = PublishLog(publish_window)
         self._links: dict[Slot, ShardLink] = {}
         self._waiting: dict[Subscription, set[int]] = {}
         """Subscriptions that do not stand yet, with the epochs that have confirmed them."""
@@ -120,6 +126,8 @@ class Delivery:
         if self.subscriptions.pop(subscription.number, None) is None:
             return
         self._waiting.pop(subscription, None)
+        if subscription.standing:
+            self.departed.append(subscription)
         for audience in subscription.audiences:
             audience.gone(subscription.number)
         for link in self._owners(subscription):
@@ -128,19 +136,22 @@ class Delivery:
     # Publishing
 
     def may_publish(self) -> bool:
-        """Whether there is credit: an epoch to publish in, and room in the window (W5)."""
-        return self.epoch == self._map.publish and self.epoch >= 0 and (not self._log or self._log_bytes < self._window)
+        """Whether there is credit: nobody who waits, an epoch to publish in, and room in the window (W5)."""
+        return not self._log.waiting and self._has_credit()
 
     def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
-        """Publish to all subscribers of the topic but the sender. Only with credit. Returns the publish's number."""
-        self.published += 1
-        item = encode_item(Publish(self.published, topic, form, event, payload, sender))
-        size = memoryview(item).nbytes
-        self._log.append(Logged(self.published, item, size))
-        self._log_bytes += size
-        for link in self._publishing_links():
-            link.outgoing.append(item)
-        return self.published
+        """Publish to all subscribers of the topic but the sender. Returns the publish's number, 0 without credit."""
+        if not self.may_publish():
+            return 0
+        return self._publish(topic, form, event, payload, sender)
+
+    def await_credit(self, ticket: Any, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> None:
+        """Publish as soon as there is credit, after all that wait; `Arrival.admitted` tells the ticket its number."""
+        self._log.wait(ticket, Waiting(topic, form, event, payload, sender))
+
+    def withdraw(self, ticket: Any) -> None:
+        """Do not publish what waits under this ticket. Nothing happens if it was admitted before."""
+        self._log.withdraw(ticket)
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this worker's publish of that number, as far as it ever will (W10)."""
@@ -169,6 +180,7 @@ class Delivery:
         self._change_over(arrival)
         for subscription in list(self._waiting):
             self._confirm(subscription, arrival)
+        self._admit(arrival)
         return arrival
 
     def receive(self, slot: Slot, parcel: WorkerParcel, now: float) -> Arrival:
@@ -185,11 +197,16 @@ class Delivery:
         self._cut_log(arrival)
         if link.waits_for(link.through):
             arrival.handovers.append(Echo(link, link.through))
+        self._admit(arrival)
         return arrival
 
     def tick(self, now: float) -> None:
-        """To be called about once a second: sign-of-life questions, new sessions where none was given."""
+        """To be called about once a second: sign-of-life questions, new sessions where none was given; burials."""
+        publishers = {publisher for link in self._links.values() for publisher in link.seen}
+        dead = {publisher for publisher in publishers if publisher != self.worker and not self._alive(publisher)}
         for link in self._links.values():
+            if dead:
+                link.bury(dead)
             if not link.ping(now):
                 self._begin_session(link, link.incarnation, now)
 
@@ -211,15 +228,15 @@ class Delivery:
         return bool(self._links) and all(link.welcomed for link in self._links.values())
 
     def drained(self) -> bool:
-        """Whether all that was published is through (W11)."""
-        return not self._log
+        """Whether all that was published is through, and nothing waits to be (W11)."""
+        return not self._log and not self._log.waiting
 
     # Sessions
 
     def _open(self, slot: Slot, incarnation: int, now: float) -> None:
         link = self._links.get(slot)
         if link is None:
-            link = self._links[slot] = ShardLink(slot, self.worker, self.published)
+            link = self._links[slot] = ShardLink(slot, self.worker, self.published, self.books)
         self._begin_session(link, incarnation, now)
 
     def _begin_session(self, link: ShardLink, incarnation: int, now: float) -> None:
@@ -229,7 +246,7 @@ class Delivery:
         mine = [one for one in self.subscriptions.values() if owner(slot.epoch, one.client_hash) == slot]
         items: list[ToShard | msgspec.Raw] = [Hello(tuple(map(_subscribe, mine)))]
         if link.slot.epoch == self.epoch:
-            items += [logged.item for logged in self._log if logged.number > link.through]
+            items += self._log.after(link.through)
         link.greeted = [one for one in mine if not one.standing]
         link.begin(session, incarnation, items, now)
         self.sockets.append(Open(link.slot, incarnation, session))
@@ -266,14 +283,28 @@ class Delivery:
 
     # The log
 
+    def _has_credit(self) -> bool:
+        return self.epoch == self._map.publish and self.epoch >= 0 and self._log.has_room()
+
+    def _publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int) -> int:
+        self.published += 1
+        item = encode_item(Publish(self.published, topic, form, event, payload, sender))
+        self._log.append(self.published, item)
+        for link in self._publishing_links():
+            link.outgoing.append(item)
+        return self.published
+
+    def _admit(self, arrival: Arrival) -> None:
+        """Publish what waits, in order, as far as there is credit."""
+        while self._log.waiting and self._has_credit():
+            ticket, waiting = self._log.next_waiting()
+            arrival.admitted.append((ticket, self._publish(*waiting)))
+
     def _cut_log(self, arrival: Arrival) -> None:
         """Forget what is through at every slot of the epoch (W8)."""
-        log = self._log
-        if not log:
+        if not self._log:
             return
-        through = min(link.through for link in self._publishing_links())
-        while log and log[0].number <= through:
-            self._log_bytes -= log.popleft().size
+        self._log.cut(min(link.through for link in self._publishing_links()))
         self._change_over(arrival)
 
     def _change_over(self, arrival: Arrival) -> None:

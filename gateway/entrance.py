@@ -173,7 +173,13 @@ class Entrance(asyncio.Protocol):
         transport = self._transport
         transport.write(accepted)
         websocket = WebSocketTransport(
-            transport, site.runtime.turn, site.wheel(mount), mount.websocket.max_frame_size, self._place
+            transport,
+            site.runtime.turn,
+            site.wheel(mount),
+            site.runtime.drops,
+            mount.websocket.max_outbound_bytes,
+            mount.websocket.max_frame_size,
+            self._place,
         )
         websocket.open(Client(site.runtime, socket, candidate.serializer, websocket))
         transport.set_protocol(websocket)

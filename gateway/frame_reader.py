@@ -6,6 +6,7 @@ made when such a frame comes and dropped when no message is open: kept, it would
 """
 
 import struct
+from math import inf
 from typing import Final
 
 from websockets.frames import Frame, Opcode
@@ -39,7 +40,7 @@ class BinaryMessage(bytes):
 class FrameReader:
     """One client's stream: bytes in, messages out, and what the protocol itself wants answered in `outgoing`."""
 
-    __slots__ = ("_fragments", "_library", "_max_message_bytes", "_owed", "_tail", "finished", "outgoing")
+    __slots__ = ("_library", "_max_message_bytes", "_message", "_owed", "_tail", "finished", "outgoing", "unread")
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max_message_bytes = max_message_bytes
@@ -47,7 +48,10 @@ class FrameReader:
         self._library: ServerProtocol | None = None
         self._owed = 0
         """Bytes of the current frame that the library has not seen yet."""
-        self._fragments: list[Frame] | None = None
+        self._message: _Message | None = None
+        """What has come of a message in several frames."""
+        self.unread = False
+        """Whether `feed` stopped at its limit: whole frames may be left."""
         self.outgoing = b""
         """Pongs and close frames to be sent; the reader's owner takes them."""
         self.finished = False
@@ -58,14 +62,23 @@ class FrameReader:
         """Whether a close frame was sent, which is the last frame a client may be sent (RFC 6455, section 5.5.1)."""
         return self._library is not None and self._library.state is not OPEN
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The messages that are whole with these bytes. Text is valid UTF-8 (RFC 6455, section 8.1)."""
+    def feed(self, data: bytes, limit: float = inf) -> list[bytes]:
+        """The messages that are whole with these bytes. Text is valid UTF-8 (RFC 6455, section 8.1).
+
+        At most so many frames are read; the next call goes on with the rest.
+        """
         if self._tail:
             data = self._tail + data
             self._tail = b""
         messages: list[bytes] = []
         at, end = 0, len(data)
+        self.unread = False
         while at < end:
+            if limit <= 0:
+                self._tail = data[at:]
+                self.unread = True
+                break
+            limit -= 1
             if self._library is not None:
                 at = self._feed_library(self._library, data, at, messages)
                 continue
@@ -106,13 +119,16 @@ class FrameReader:
         if library.state is OPEN:
             library.send_close(code, reason)
             library.receive_data(self._tail)
+            library.events_received()
             self._tail = b""
+            self.unread = False
             self._collect(library)
 
     def _feed_library(self, library: ServerProtocol, data: bytes, at: int, messages: list[bytes]) -> int:
         """Give the library what belongs to the current frame; answers where the next one begins."""
         if library.state is not OPEN:
             library.receive_data(data[at:])
+            library.events_received()  # or they would be kept
             self._collect(library)
             return len(data)
         if not self._owed:
@@ -128,21 +144,23 @@ class FrameReader:
             assert isinstance(event, Frame)
             self._take(event, messages)
         self._collect(library)
-        if not self._owed and self._fragments is None and library.state is OPEN:
+        if not self._owed and self._message is None and library.state is OPEN:
             self._library = None
         return stop
 
     def _take(self, frame: Frame, messages: list[bytes]) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._fragments = [frame]
-        elif frame.opcode is Opcode.CONT and self._fragments:
-            self._fragments.append(frame)
-        else:
+            self._message = _Message(binary=frame.opcode is Opcode.BINARY)
+        elif frame.opcode is not Opcode.CONT:
             return
+        message = self._message
+        if message is None:
+            return
+        message.payload += frame.data
         if frame.fin:
-            fragments, self._fragments = self._fragments, None
-            payload = b"".join(fragment.data for fragment in fragments)
-            if fragments[0].opcode is Opcode.BINARY:
+            self._message = None
+            payload = bytes(message.payload)
+            if message.binary:
                 messages.append(BinaryMessage(payload))
             elif self._is_text(payload):
                 messages.append(payload)
@@ -167,6 +185,16 @@ class FrameReader:
                 self.outgoing += data
             else:
                 self.finished = True
+
+
+class _Message:
+    """A message whose frames are still coming: its bytes, for its frames may be many and empty."""
+
+    __slots__ = ("binary", "payload")
+
+    def __init__(self, *, binary: bool) -> None:
+        self.binary = binary
+        self.payload = bytearray()
 
 
 def _looks_usual(data: bytes, at: int, end: int) -> bool:

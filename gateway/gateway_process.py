@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from roost.gateway.addresses import Address, Reservation, url
+from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
     AskConfig,
     AskStatus,
+    AskWorkerChange,
     ConfigRow,
     GatewayStatus,
     JoinNode,
@@ -21,6 +23,7 @@ from roost.shared.control import (
     Message,
     Publishing,
     Ready,
+    ScaleWorkers,
     SetConfig,
     StartWorker,
     Stop,
@@ -65,12 +68,17 @@ class Gateway:
         self._https_addresses = tls.addresses if tls else ()
         self._secrets = (settings.secret_key_base or run_dir.secret_key_base(), *settings.old_secret_key_bases)
         self._workers = Supervisor(
-            "roost.gateway.worker_process", self._worker_told, self._worker_asked, self._worker_exited
+            "roost.gateway.worker_process",
+            self._worker_told,
+            self._worker_asked,
+            self._worker_exited,
+            stall_limit=settings.stall_limit,
         )
         self._broker: Link | None = None
         self._joined = asyncio.Event()
         self._stop = asyncio.Event()
-        self._waiting = set(range(settings.workers))
+        self._waiting = {worker_at(place) for place in range(settings.workers)}
+        self._scaling: WorkerScaling | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
@@ -78,10 +86,10 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         linking = asyncio.ensure_future(self._keep_link())
-        for place in range(self._settings.workers):
-            self._workers.keep(f"worker {place}", self._next_worker)
+        self._scaling = WorkerScaling(self._workers, self._next_worker, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
+        self._scaling.stop()
         await self._workers.stop(WORKER_LIMIT)
         linking.cancel()
         if self._broker is not None:
@@ -132,6 +140,12 @@ class Gateway:
                 return self._config()
             case SetConfig(name, value):
                 return self._configure(name, value)
+            case ScaleWorkers(workers):
+                if self._scaling is None or self._stop.is_set():
+                    raise Refused("the gateway is stopping")
+                return self._scaling.scale(workers)
+            case AskWorkerChange():
+                return self._scaling and self._scaling.change
         raise Refused(f"a gateway does not know {type(message).__name__}")
 
     def _config(self) -> list[ConfigRow]:
@@ -185,8 +199,9 @@ class Gateway:
         if isinstance(message, Ready):
             # They may have changed while it was being started.
             worker.link.tell(LimitsChanged(limits_of(self._settings)))
-            self._waiting.discard(int(worker.name.removeprefix("worker ")))
-            if not self._waiting:
+            waited = bool(self._waiting)
+            self._waiting.discard(worker.name)
+            if waited and not self._waiting:
                 urls = [*map(url, self._addresses), *(url(address, "https") for address in self._https_addresses)]
                 _log.info("serving %s at %s", self._app, ", ".join(urls))
 

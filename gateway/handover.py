@@ -2,33 +2,47 @@
 
 This is where a worker's time goes: one write a recipient. A single run of frames is written straight to the
 descriptors; a transport that is busy, closing or not a plain socket has a descriptor of -1, so that its write fails and
-takes the long way. Several runs are collected first, so that each client still gets one write.
+the transport looks at the topic and its policy. Several runs are collected first, so that each client still gets one
+write.
 """
 
 import os
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from roost.gateway.shard_link import Echo, Frames, Handover, Letters
 from roost.gateway.turn import Turn
 
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
 
-def hand_over(handovers: list[Handover], turn: Turn) -> int:
-    """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers."""
+
+def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscription"] = ()) -> int:
+    """Carry out all handovers of one turn, in order. Returns the number of messages handed to subscribers.
+
+    What is handed over may make subscribers leave; they are in `departed` then, and get nothing of what follows.
+    What transports drop of what they were handed, now or later, is counted in the worker's `Drops`.
+    """
     handovers = _merge(handovers)
     alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
     delivered = 0
     for handover in handovers:
         match handover:
-            case Frames(outlets, frames):
-                data = frames[0] if len(frames) == 1 else b"".join(frames)
+            case Frames(outlets, frames, topic):
+                if departed:
+                    outlets = _without(outlets, [one.outlet for one in departed if one.topic == topic])
+                    handover = handover._replace(outlets=outlets)
                 if alone:
                     turn.flush()  # what was collected for these clients before goes out before
-                    _write(outlets, data)
+                    _write(handover)
                 else:
                     for outlet in outlets:
-                        outlet.send(data)
+                        outlet.send(handover)
                 delivered += len(outlets) * len(frames)
             case Letters(inboxes, topic, letter):
+                if departed:
+                    inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
                 for inbox in inboxes:
                     inbox.letter(topic, letter)
                 delivered += len(inboxes)
@@ -36,6 +50,18 @@ def hand_over(handovers: list[Handover], turn: Turn) -> int:
                 for holder in link.release(number):
                     holder.released()
     return delivered
+
+
+def _without(recipients: list[Any], gone: list[Any]) -> list[Any]:
+    """The recipients but one occurrence of each that is gone."""
+    left = Counter(map(id, gone))
+    staying = []
+    for recipient in recipients:
+        if left[id(recipient)]:
+            left[id(recipient)] -= 1
+        else:
+            staying.append(recipient)
+    return staying
 
 
 def _merge(handovers: list[Handover]) -> list[Handover]:
@@ -50,13 +76,16 @@ def _merge(handovers: list[Handover]) -> list[Handover]:
     return merged
 
 
-def _write(outlets: list[Any], data: bytes) -> None:
+def _write(run: Frames) -> None:
     write = os.write
+    frames = run.frames
+    data = frames[0] if len(frames) == 1 else b"".join(frames)
     size = len(data)
-    for outlet in outlets:
+    for outlet in run.outlets:
         try:
             written = write(outlet.descriptor, data)
-            if written != size:
-                outlet.write(data[written:])
         except OSError:
-            outlet.write(data)
+            outlet.fall_behind(run, 0)
+        else:
+            if written != size:
+                outlet.fall_behind(run, written)

@@ -38,6 +38,11 @@ class IdleWheel(Generic[H]):
             return
         self._slots.setdefault(self._turns + SLOTS_A_LIMIT + 1, set()).add(connection)
 
+    @property
+    def watched(self) -> int:
+        """How many are watched."""
+        return sum(map(len, self._slots.values()))
+
     def remove(self, connection: H) -> None:
         """Watch a connection no longer."""
         for slot in self._slots.values():

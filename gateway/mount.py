@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES
 from roost.gateway.origin import CheckOrigin, OriginPolicy, read_check_origin
+from roost.gateway.outbox import MAX_OUTBOUND_BYTES
 from roost.gateway.subprotocols import PHOENIX
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class WebSocket:
     """Seconds without a byte from the client after which it is disconnected; None for never."""
     max_frame_size: int = MAX_MESSAGE_BYTES
     """Bytes of a message, in one frame or in several; a larger one ends the connection with 1009."""
+    max_outbound_bytes: int = MAX_OUTBOUND_BYTES
+    """Bytes that may wait for a client; beyond them its channels' `when_slow` decides."""
     check_origin: CheckOrigin | None = None
     """Which pages may connect; None asks the endpoint."""
     subprotocols: Sequence[str] | None = None
@@ -52,6 +55,8 @@ class WebSocket:
     def __post_init__(self) -> None:
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
+        if self.max_outbound_bytes <= 0:
+            raise ValueError(f"max_outbound_bytes must be more than 0, not {self.max_outbound_bytes!r}")
         if self.max_frame_size < MIN_FRAME_BYTES:
             raise ValueError(f"max_frame_size must be {MIN_FRAME_BYTES} bytes or more, not {self.max_frame_size!r}")
         check_path(self.path)

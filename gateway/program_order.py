@@ -23,7 +23,7 @@ class ProgramOrder:
         self._client = client
         self._awaited = 0
         """The number of the channel's last broadcast that its client is to see; 0 if it has seen it."""
-        self._held: deque[tuple[int, Callable[[], None]]] = deque()
+        self._held: deque[tuple[int, int, Callable[[], None]]] = deque()
 
     def published(self, number: int) -> None:
         """The channel has published this, and its client is among the subscribers."""
@@ -31,19 +31,22 @@ class ProgramOrder:
 
     def send(self, frame: bytes) -> None:
         """Send a frame when its turn has come."""
-        self.then(lambda: self._client.send(frame))
+        self.then(lambda: self._client.send(frame), len(frame))
 
-    def then(self, action: Callable[[], None]) -> None:
-        """Do something when all that was sent before has left."""
+    def then(self, action: Callable[[], None], size: int = 0) -> None:
+        """Do something when all that was sent before has left; `size`: bytes that wait for the client with it."""
         if not self._awaited or self._uplink.echoed(self._client.hash, self._awaited):
             self._awaited = 0
             action()
             return
         if not self._held or self._held[-1][0] != self._awaited:
             self._uplink.hold(self._client.hash, self._awaited, self)
-        self._held.append((self._awaited, action))
+        self._held.append((self._awaited, size, action))
+        self._client.transport.hold(size)
 
     def released(self) -> None:
         """Some of what was waited for has come by."""
         while self._held and self._uplink.echoed(self._client.hash, self._held[0][0]):
-            self._held.popleft()[1]()
+            _, size, action = self._held.popleft()
+            self._client.transport.release(size)
+            action()

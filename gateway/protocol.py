@@ -18,7 +18,6 @@ from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from roost.shared.serializer import Message, Reply
-from roost.shared.topics import RESERVED
 
 MAX_CHANNELS: Final = 100
 """Channels that one client may have joined (Phoenix's `max_channels_per_transport`)."""
@@ -193,7 +192,7 @@ class ClientProtocol:
         return [Leave(membership, message)]
 
     def _join(self, message: Message, replaced: Membership | None) -> list[Effect]:
-        route = None if message.topic.startswith(RESERVED) else self._find(message.topic)
+        route = self._find(message.topic)
         if route is not None and len(self.topics) < self._max_channels:
             membership = self.topics[message.topic] = Membership(message.topic, message)
             membership.replaced = replaced

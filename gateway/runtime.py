@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from roost.gateway.calls import Calls
+from roost.gateway.drops import Drops
 from roost.gateway.eager import Runner
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
@@ -30,6 +31,7 @@ class Runtime:
         self.runner = Runner(loop)
         self.inbox = WorkerInbox(self)
         self.calls = Calls(self)
+        self.drops = Drops()
         self.clients: dict[int, Client] = {}
         """Connected clients by the number of their socket."""
         self._loop = loop

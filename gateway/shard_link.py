@@ -5,15 +5,18 @@ What must bridge the incarnations of the slot (`seen`, `through`) outlives sessi
 
 from collections import deque
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from roost.gateway.audience import Audience, Subscription
+from roost.gateway.books import Books
 from roost.shared.bus import (
     Batch,
     Change,
     Disband,
+    Entry,
     Gather,
     Ping,
     ToShard,
@@ -34,12 +37,17 @@ PONG_LIMIT: Final = 3.0
 MAX_PONG_LIMIT: Final = 30.0
 """The limit doubles with each session that stays without an answer, up to this."""
 
+MAX_DEAD: Final = 4096
+"""So many publishers that are dead are remembered a slot; then the one that has been dead longest is forgotten."""
+
 
 class Frames(NamedTuple):
     """Write these frames, one after another, to each of these outlets."""
 
     outlets: list[Any]
     frames: list[bytes]
+    topic: str
+    """What they were broadcast on."""
 
 
 class Letters(NamedTuple):
@@ -63,13 +71,15 @@ Handover = Frames | Letters | Echo
 class ShardLink:
     """The link to one slot."""
 
-    def __init__(self, slot: Slot, worker: int, through: int) -> None:
+    def __init__(self, slot: Slot, worker: int, through: int, books: Books) -> None:
         self.slot = slot
         self._worker = worker
         self.through = through
         """This worker's publishes up to this number have been handed over by all that this slot serves."""
         self.seen: dict[int, int] = {}
         """For each publisher the highest number handed over from this slot, whichever incarnation sent it."""
+        self.seen_of_dead: dict[int, int] = {}
+        """The same for publishers that are known to be dead: what they had said may still be under way."""
         self.incarnation = 0
         self.session = 0
         self.welcomed = False
@@ -79,7 +89,9 @@ class ShardLink:
         self._holds: deque[tuple[int, Any]] = deque()
         """Publish numbers whose echo is waited for, in order, with whoever waits."""
         self._echoed = 0
-        self.duplicates = 0
+        self.offered = 0
+        """What this incarnation offered, counted by subscriber: all of it is acknowledged when nothing is under way."""
+        self._books = books
         self._sent = 0
         self._received = 0
         self._got = 0
@@ -97,6 +109,7 @@ class ShardLink:
             for audience in self._audiences.values():
                 audience.disband()
             self._audiences.clear()
+            self.offered = 0
             self._got = 0
             self._pong_limit = PONG_LIMIT
         self.incarnation = incarnation
@@ -131,23 +144,16 @@ class ShardLink:
             self._change_audience(change, subscriptions)
         handovers: list[Handover] = []
         seen = self.seen
-        audiences = self._audiences
         for entry in batch.entries:
-            if entry.number <= seen.get(entry.publisher, 0):
-                self.duplicates += 1
+            publisher, number = entry.publisher, entry.number
+            if number <= (seen.get(publisher) or self.seen_of_dead.get(publisher, 0)):
+                self._count_duplicate(entry)
                 continue
-            seen[entry.publisher] = entry.number
-            own = entry.publisher == self._worker
-            for number, frame in entry.frames:
-                self._unacknowledged_bytes += len(frame)
-                handovers.append(Frames(audiences[number].outlets(entry.sender), [frame]))
-            for number, letter in entry.letters:
-                self._unacknowledged_bytes += len(letter)
-                audience = audiences[number]
-                handovers.append(Letters(audience.inboxes(entry.sender), audience.topic, letter))
-            if own and self.waits_for(entry.number):
+            seen[publisher] = number
+            self._hand_over_entry(entry, handovers)
+            if publisher == self._worker and self.waits_for(number):
                 # What waits for this one comes before the next one.
-                handovers.append(Echo(self, entry.number))
+                handovers.append(Echo(self, number))
         if (last := seen.get(self._worker, 0)) > self._echoed:
             handovers.append(Echo(self, last))
         self._got = batch.turn
@@ -155,6 +161,48 @@ class ShardLink:
         if self._ack_due is None:
             self._ack_due = now + ACK_DELAY
         return handovers
+
+    def _hand_over_entry(self, entry: Entry, handovers: list[Handover]) -> None:
+        sender = entry.sender
+        for number, frame in entry.frames:
+            audience = self._audiences[number]
+            outlets = audience.outlets(sender)
+            handovers.append(Frames(outlets, [frame], audience.topic))
+            self._unacknowledged_bytes += len(frame)
+            self._count(audience, sender, len(outlets))
+        for number, letter in entry.letters:
+            audience = self._audiences[number]
+            inboxes = audience.inboxes(sender)
+            handovers.append(Letters(inboxes, audience.topic, letter))
+            self._unacknowledged_bytes += len(letter)
+            self._count(audience, sender, len(inboxes))
+
+    def _count(self, audience: Audience, sender: int, handed: int) -> None:
+        offered = len(audience.members) - (sender in audience.members)
+        books = self._books
+        self.offered += offered
+        books.offered += offered
+        books.due += handed
+        if handed != offered:
+            gone = audience.gone_members(sender)
+            books.gone += gone
+            books.early += offered - handed - gone
+
+    def _count_duplicate(self, entry: Entry) -> None:
+        for number, _ in (*entry.frames, *entry.letters):
+            members = self._audiences[number].members
+            offered = len(members) - (entry.sender in members)
+            self.offered += offered
+            self._books.offered += offered
+            self._books.duplicate += offered
+
+    def bury(self, dead: AbstractSet[int]) -> None:
+        """These publishers are dead: of at most MAX_DEAD is remembered what they said last (W7)."""
+        for publisher in dead & self.seen.keys():
+            self.seen_of_dead.pop(publisher, None)
+            self.seen_of_dead[publisher] = self.seen.pop(publisher)
+        while len(self.seen_of_dead) > MAX_DEAD:
+            del self.seen_of_dead[next(iter(self.seen_of_dead))]
 
     def echoed(self, number: int) -> bool:
         """Whether this worker's publish of that number was handed over here, as far as it ever will be (W10)."""

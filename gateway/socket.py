@@ -8,6 +8,7 @@ from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.protocol import MAX_CHANNELS
 from roost.gateway.replies import Error, Ok
 from roost.gateway.routes import Route, find_route
+from roost.shared.topics import RESERVED
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
@@ -49,8 +50,8 @@ class Socket:
 
     @classmethod
     def find(cls, topic: str) -> "tuple[Route[type[Channel[Any]]], str] | None":
-        """The route of a topic and what its `*` matched."""
-        return find_route(cls.routes, topic)
+        """The route of a topic and what its `*` matched; the node's own topics have none."""
+        return None if topic.startswith(RESERVED) else find_route(cls.routes, topic)
 
     async def connect(self, params: dict[str, Any], info: ConnectInfo) -> Ok | Error:
         """Whether the client may connect: `Ok()`, or `Error()`, which is answered 403 unless it has another status.

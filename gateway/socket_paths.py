@@ -14,26 +14,39 @@ class Found(NamedTuple, Generic[M]):
 
 
 class SocketPaths(Generic[M]):
-    """Mounts by path, asked in the order in which they were made."""
+    """Mounts by path; of several that a path names, the first that was made.
+
+    Paths without names are looked up by a keyed hash, so that the time it takes says nothing of how near a guess was.
+    """
 
     def __init__(self, mounts: Iterable[tuple[str, M]]) -> None:
-        self._mounts = [(_segments(path), mount) for path, mount in mounts]
+        self._fixed: dict[str, tuple[int, M]] = {}
+        self._named: list[tuple[int, list[str], M]] = []
+        for place, (path, mount) in enumerate(mounts):
+            if "/:" in path:
+                self._named.append((place, path.split("/"), mount))
+            else:
+                self._fixed.setdefault(path, (place, mount))
 
     def find(self, path: str | None) -> Found[M] | None:
-        """The first mount whose path it is; with a slash behind it, too."""
+        """The mount of a path; with a slash behind it, too."""
         if not path:
             return None
-        given = _segments(path)
-        for segments, mount in self._mounts:
-            if len(segments) == len(given) and all(
-                name == text or (name.startswith(":") and text) for name, text in zip(segments, given, strict=True)
-            ):
+        path = path.removesuffix("/")
+        fixed = self._fixed.get(path)
+        given = path.split("/") if self._named else []
+        for place, segments, mount in self._named:
+            if fixed is not None and fixed[0] < place:
+                break
+            if _matches(segments, given):
                 return Found(mount, _params(segments, given))
-        return None
+        return None if fixed is None else Found(fixed[1], {})
 
 
-def _segments(path: str) -> list[str]:
-    return path.removesuffix("/").split("/")
+def _matches(segments: list[str], given: list[str]) -> bool:
+    return len(segments) == len(given) and all(
+        name == text or (name.startswith(":") and bool(text)) for name, text in zip(segments, given, strict=True)
+    )
 
 
 def _params(segments: list[str], given: list[str]) -> dict[str, str]:

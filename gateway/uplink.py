@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
+from roost.gateway.books import Books
 from roost.gateway.delivery import Arrival, Delivery, Open
 from roost.gateway.handover import hand_over
 from roost.gateway.turn import Turn
 from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
 from roost.shared.pump import Dealer
-from roost.shared.run_directory import RunDirectory
+from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import ShardMap, Slot
 
 if TYPE_CHECKING:
@@ -25,16 +25,6 @@ TICK: Final = 0.5
 _log = logging.getLogger("roost.uplink")
 
 
-class Waiting(NamedTuple):
-    """A publish for which there is no credit yet."""
-
-    topic: str
-    form: Form
-    event: str
-    payload: bytes
-    sender: int
-
-
 class Uplink:
     """The bus as channels and mailboxes see it: subscribe, publish, and the echo of what was published."""
 
@@ -44,12 +34,11 @@ class Uplink:
         self._loop = loop
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealers: dict[Slot, Dealer] = {}
-        self._delivery = Delivery(worker, run_dir.read_map(), loop.time())
-        self._waiting: deque[tuple[Waiting, asyncio.Future[int]]] = deque()
+        self._delivery = Delivery(
+            worker, run_dir.read_map(), loop.time(), lambda publisher: run_dir.alive(worker_name(publisher))
+        )
         self._ack_timer: asyncio.TimerHandle | None = None
         self._linked = asyncio.Event()
-        self.delivered = 0
-        """Messages handed to subscribers so far."""
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch
@@ -62,7 +51,7 @@ class Uplink:
         await self._linked.wait()
 
     def drained(self) -> bool:
-        """Whether all that was published has reached its receivers."""
+        """Whether all that was published, and all that waits to be, has reached its receivers."""
         return self._delivery.drained()
 
     @property
@@ -74,6 +63,11 @@ class Uplink:
     def published(self) -> int:
         """The number of the last publish."""
         return self._delivery.published
+
+    @property
+    def books(self) -> Books:
+        """What became of all that was offered to this worker's subscribers."""
+        return self._delivery.books
 
     # For channels and mailboxes
 
@@ -96,16 +90,20 @@ class Uplink:
 
     def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
-        if self._waiting or not self._delivery.may_publish():
-            return 0
-        self._turn.wake()
-        return self._delivery.publish(topic, form, event, payload, sender)
+        number = self._delivery.publish(topic, form, event, payload, sender)
+        if number:
+            self._turn.wake()
+        return number
 
     async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
         """Publish when there is credit, after those who wait already. Returns the publish's number."""
         number: asyncio.Future[int] = self._loop.create_future()
-        self._waiting.append((Waiting(topic, form, event, payload, sender), number))
-        return await number
+        self._delivery.await_credit(number, topic, form, event, payload, sender)
+        try:
+            return await number
+        except asyncio.CancelledError:
+            self._delivery.withdraw(number)
+            raise
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this worker's publish of that number."""
@@ -154,20 +152,19 @@ class Uplink:
                 subscription.inbox.confirmed(subscription)
         handovers = [handover for arrival in arrivals for handover in arrival.handovers]
         if handovers:
-            self.delivered += hand_over(handovers, self._turn)
+            departed = self._delivery.departed
+            departed.clear()
+            self.books.hand_over(hand_over(handovers, self._turn, departed))
         if self._epoch != self._delivery.epoch:
             self._epoch = self._delivery.epoch
             self.changed_over(self._epoch)
-        self._give_credit()
+        for arrival in arrivals:
+            for ticket, number in arrival.admitted:
+                if not ticket.done():
+                    ticket.set_result(number)
         if not self._linked.is_set() and self._delivery.linked():
             self._linked.set()
         self._turn.wake()
-
-    def _give_credit(self) -> None:
-        while self._waiting and self._delivery.may_publish():
-            publish, number = self._waiting.popleft()
-            if not number.done():
-                number.set_result(self._delivery.publish(*publish))
 
     def _flush(self) -> None:
         now = self._loop.time()

@@ -13,15 +13,18 @@ from uvicorn import Config
 
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
+from roost.gateway.canary import mount_canary
 from roost.gateway.capacity import Capacity
 from roost.gateway.descriptors import room_for_connections
 from roost.gateway.endpoint import Endpoint
+from roost.gateway.leaving import leave
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
 from roost.gateway.tls import server_context
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
+from roost.gateway.watchdog import Watchdog
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskStatus,
@@ -29,6 +32,7 @@ from roost.shared.control import (
     LimitsChanged,
     MapChanged,
     Message,
+    Ping,
     Publishing,
     Ready,
     StartWorker,
@@ -38,7 +42,6 @@ from roost.shared.control import (
     encode_envelope,
 )
 from roost.shared.failures import CannotStart
-from roost.shared.frames import CloseCode
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.run_directory import RunDirectory, worker_name
@@ -47,8 +50,6 @@ _log = logging.getLogger("roost.worker")
 
 BACKLOG: Final = 4096
 """Connections that the kernel queues for a worker before it accepts them."""
-CLOSE_LIMIT: Final = 1.0
-"""Seconds that clients have to answer the close frame when the worker stops."""
 
 
 class Worker:
@@ -64,8 +65,10 @@ class Worker:
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
         endpoint.serve(self._runtime, start.secrets, start.public_host)
+        mount_canary(endpoint, run_dir.canary_token())
+        self._leaving: asyncio.Task[None] | None = None
         self._capacity = Capacity(start.limits, room_for_connections())
-        site = Site(endpoint, self._runtime, self._capacity)
+        site = self._site = Site(endpoint, self._runtime, self._capacity)
         config = Config(
             app=site,
             http=site.entrance,  # type: ignore[arg-type]
@@ -79,7 +82,8 @@ class Worker:
         )
         https = [listener(address) for address in start.tls.addresses] if start.tls else []
         context = server_context(start.tls.certfile, start.tls.keyfile) if start.tls else None
-        self._server = HostedServer(config, lambda: link.tell(Ready()), https, context)
+        self._server = HostedServer(config, self._serves, https, context)
+        self._watchdog = Watchdog(loop)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -92,12 +96,19 @@ class Worker:
         gc.collect()
         gc.freeze()
         await self._server.serve([listener(address) for address in self._start.addresses])
+        self._watchdog.close()
         self._uplink.close()
+
+    def _serves(self) -> None:
+        self._link.tell(Ready())
+        self._watchdog.start()
 
     def _told(self, message: Message) -> None:
         match message:
             case Stop():
-                self._stopping = asyncio.ensure_future(self._stop())
+                if self._leaving is not None:
+                    self._leaving.cancel()
+                self._leaving = asyncio.ensure_future(leave(self._server, self._site, self._runtime, message))
             case LimitsChanged(limits):
                 self._capacity.limits = limits
             case MapChanged(shard_map):
@@ -108,34 +119,33 @@ class Worker:
         self._link.tell(Publishing(self._start.number, epoch))
 
     async def _asked(self, message: Message) -> Any:
-        if not isinstance(message, AskStatus):
-            raise Refused(f"a worker does not know {type(message).__name__}")
+        match message:
+            case Ping():
+                return True
+            case AskStatus():
+                return self._status()
+        raise Refused(f"a worker does not know {type(message).__name__}")
+
+    def _status(self) -> WorkerStatus:
         clients = self._runtime.clients
         return WorkerStatus(
             number=self._start.number,
             pid=os.getpid(),
             serving=self._server.serving,
+            draining=self._leaving is not None,
             connections=len(clients),
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
-            delivered=self._uplink.delivered,
+            books=self._uplink.books.answer(self._runtime.drops.counts()),
             turned_away=self._capacity.turned_away,
             cut=self._capacity.cut,
         )
 
-    async def _stop(self) -> None:
-        """Send the clients away, let what they caused reach the others, then go."""
-        self._server.stop_accepting()
-        for client in list(self._runtime.clients.values()):
-            client.transport.close(CloseCode.SERVICE_RESTART)
-        deadline = self._runtime.now() + CLOSE_LIMIT
-        while (self._runtime.clients or not self._uplink.drained()) and self._runtime.now() < deadline:
-            await asyncio.sleep(0.01)
-        self._server.stop()
-
 
 def _die(serving_link: "asyncio.Task[None]") -> None:
     """The supervisor is gone, or what it told could not be carried out: nothing of a worker may stay behind."""
+    if serving_link.cancelled():
+        return  # the loop ends
     if (error := serving_link.exception()) is not None:
         _log.critical("what the gateway told could not be carried out", exc_info=error)
     os._exit(1)

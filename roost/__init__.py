@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
     from roost.gateway.token import Token
+    from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Raw
 
 __version__ = VERSION
@@ -46,6 +47,7 @@ _HOMES = {
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
     "WebSocket": "gateway.mount",
+    "WhenSlow": "gateway.when_slow",
     "csrf_token": "gateway.csrf",
     "event": "gateway.events",
     "intercept": "gateway.events",
@@ -72,6 +74,7 @@ __all__ = [
     "Timer",
     "Token",
     "WebSocket",
+    "WhenSlow",
     "__version__",
     "csrf_token",
     "event",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from roost.shared.config import MAX_SHARDS, BadSetting, Machine, Setting, Settings, read_settings
+from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Machine, Setting, Settings, read_settings
 from roost.shared.failures import CannotStart
 
 cli: Final = typer.Typer(
@@ -47,12 +47,16 @@ def _settings(**options: str | None) -> Settings:
 
 
 @cli.command()
-def broker(run_dir: str | None = _setting("run_dir"), shards: str | None = _setting("shards")) -> None:
+def broker(
+    run_dir: str | None = _setting("run_dir"),
+    shards: str | None = _setting("shards"),
+    stall_limit: str | None = _setting("stall_limit"),
+) -> None:
     """Run the broker of a node: the supervisor of its PubSub shards."""
     from roost.broker.broker_process import run_broker
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(run_dir=run_dir, shards=shards)
+    settings = _settings(run_dir=run_dir, shards=shards, stall_limit=stall_limit)
     log_to_stderr("broker")
     run_broker(settings)
 
@@ -70,6 +74,7 @@ def gateway(
     max_connections: str | None = _setting("max_connections"),
     max_connections_per_address: str | None = _setting("max_connections_per_address"),
     run_dir: str | None = _setting("run_dir"),
+    stall_limit: str | None = _setting("stall_limit"),
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
@@ -86,6 +91,7 @@ def gateway(
         max_connections=max_connections,
         max_connections_per_address=max_connections_per_address,
         run_dir=run_dir,
+        stall_limit=stall_limit,
     )
     log_to_stderr("gateway")
     run_gateway(app, settings)
@@ -175,6 +181,17 @@ def scale_shards(
     change_shards(_settings(run_dir=run_dir).run_dir, shards)
 
 
+@scale.command("workers")
+def scale_workers(
+    workers: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_WORKERS)],
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
+    from roost.scale import change_workers
+
+    change_workers(_settings(run_dir=run_dir).run_dir, workers)
+
+
 @cli.command()
 def connect(
     url: Annotated[str, typer.Argument(help="Such as ws://localhost:4000/socket/websocket.", metavar="URL")],
@@ -188,6 +205,35 @@ def connect(
     from roost.connect import talk
 
     raise SystemExit(talk(url, frames or [], join))
+
+
+@cli.command()
+def verify(
+    seconds: Annotated[float, typer.Option(help="How long to publish.", min=0.1)] = 20.0,
+    clients: Annotated[int, typer.Option(help="WebSocket clients.", min=1)] = 300,
+    publishers: Annotated[int, typer.Option(help="So many of the clients publish too.", min=1)] = 20,
+    rate: Annotated[float, typer.Option(help="Messages a second of each publisher.", min=0.01)] = 2.0,
+    topics: Annotated[int, typer.Option(help="Topics that every client joins.", min=1, max=100)] = 4,
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Check on a running node that every message reaches every client once and in order.
+
+    Clients of its own connect to all workers and number what they publish. Ctrl-C ends it early,
+    with a verdict. Exit status 1 if any promise was broken.
+    """
+    from roost.show import print_json
+    from roost.show_findings import print_findings, watching
+    from roost.verify import Plan, verify_node
+
+    if publishers > clients:
+        raise BadSetting(f"--publishers must be at most --clients ({clients}), not {publishers}")
+    with watching(quiet=json) as watch:
+        findings = verify_node(
+            _settings(run_dir=run_dir).run_dir, Plan(seconds, clients, publishers, rate, topics), watch
+        )
+    print_json(findings) if json else print_findings(findings)
+    raise SystemExit(1 if findings.faults else 0)
 
 
 def main() -> None:

@@ -1,18 +1,56 @@
 """`roost scale`: tells the node, and shows how the change goes until it is over."""
 
 import time
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from rich.console import Console
 
 from roost.node import ask_node
-from roost.shared.control import AskResharding, Resharding, ReshardingStatus, ScaleShards
+from roost.shared.control import (
+    AskResharding,
+    AskWorkerChange,
+    Resharding,
+    ReshardingStatus,
+    ScaleShards,
+    ScaleWorkers,
+)
 from roost.shared.failures import CannotStart
+from roost.shared.worker_change import WorkerChange, WorkerChangePhase
 
 LOOK_PERIOD: Final = 0.1
 """Seconds between two looks at how far a change is."""
+LINE_PERIOD: Final = 1.0
+"""Seconds between two lines where there is no terminal."""
 SHOWN: Final = 4
 """So many of those that are waited for are named."""
+
+
+class Progress:
+    """One line that changes, on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("")
+        self._next_line = 0.0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def show(self, text: str) -> None:
+        """Say how far it is."""
+        if self._console.is_terminal:
+            self._status.update(text)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_PERIOD
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def change_shards(run_dir: str, shards: int) -> None:
@@ -20,9 +58,9 @@ def change_shards(run_dir: str, shards: int) -> None:
     change = ask_node(run_dir, ScaleShards(shards), ReshardingStatus)
     epoch = change.epoch
     console = Console()
-    with console.status("") as line:
+    with Progress(console) as progress:
         while change.phase in (Resharding.PREPARING, Resharding.CHANGING_OVER):
-            line.update(_progress(change))
+            progress.show(_progress(change))
             time.sleep(LOOK_PERIOD)
             change = ask_node(run_dir, AskResharding(), ReshardingStatus)
             if change.epoch != epoch:
@@ -30,6 +68,33 @@ def change_shards(run_dir: str, shards: int) -> None:
     if change.phase is Resharding.ABORTED:
         raise CannotStart(f"there are {change.shards_before} shards as before: {change.reason}")
     console.print(f"{change.shards_before} -> {change.shards} shards in {change.seconds:.2f} s")
+
+
+def change_workers(run_dir: str, workers: int) -> None:
+    """Change the number of workers and wait until that is done. Raises CannotStart as `change_shards` does."""
+    change = ask_node(run_dir, ScaleWorkers(workers), WorkerChange)
+    number = change.number
+    console = Console()
+    with Progress(console) as progress:
+        while change.phase in (WorkerChangePhase.STARTING, WorkerChangePhase.DRAINING):
+            progress.show(
+                f"{change.workers_before} -> {change.workers} workers: {change.phase.value}, {change.seconds:.1f} s, "
+                f"{change.left:,} of {change.clients:,} clients left"
+            )
+            time.sleep(LOOK_PERIOD)
+            change = ask_node(run_dir, AskWorkerChange(), WorkerChange)
+            if change.number != number:
+                raise CannotStart("another change of the number of workers has begun since")
+    if change.phase is WorkerChangePhase.ABORTED:
+        raise CannotStart(f"there are {change.workers_before} workers as before: {change.reason}")
+    killed = f"; {', '.join(change.killed)} had not left in time and was killed" if change.killed else ""
+    console.print(
+        f"{change.workers_before} -> {change.workers} workers in {change.seconds:.2f} s, "
+        f"{change.clients:,} clients sent to the others{killed}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _progress(change: ReshardingStatus) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from roost.shared.control import ConfigRow, NodeStatus, Subscribers, Topics
+from roost.shared.control import ConfigRow, NodeStatus, Subscribers, Topics, WorkerStatus
 
 
 def print_json(answer: Any) -> None:
@@ -27,7 +27,7 @@ def print_status(status: NodeStatus) -> None:
         shards.add_row(
             str(shard.slot),
             *map(str, (shard.incarnation, shard.pid, state, shard.topics, shard.subscribers)),
-            *map(_number, (shard.published, shard.fanout)),
+            *map(_number, (shard.published, shard.books.fanout)),
         )
     console.print(shards)
     if status.gateway is None:
@@ -41,9 +41,9 @@ def print_status(status: NodeStatus) -> None:
             workers.add_row(
                 str(worker.number),
                 str(worker.pid),
-                "serving" if worker.serving else "not serving",
+                _state(worker),
                 *map(_number, (worker.connections, worker.channels)),
-                *map(_number, (worker.published, worker.delivered)),
+                *map(_number, (worker.published, worker.books.delivered)),
             )
         console.print(workers)
     _print_silent(console, (*status.silent, *(status.gateway.silent if status.gateway else ())))
@@ -80,6 +80,12 @@ def print_subscribers(answer: Subscribers) -> None:
         table.add_row(str(row.slot), str(row.worker), str(row.subscriber), row.lane.name)
     console.print(table)
     _print_silent(console, answer.silent)
+
+
+def _state(worker: WorkerStatus) -> str:
+    if worker.draining:
+        return "draining"
+    return "serving" if worker.serving else "not serving"
 
 
 def _table(*columns: str) -> Table:

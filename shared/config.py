@@ -1,5 +1,6 @@
 """The settings of a node: names, meanings, defaults, and the sentences that refuse a bad value. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
@@ -54,6 +55,15 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high}")
         return int(text)
+
+    return read
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or not low <= float(text) <= high:
+            raise ValueError(f"seconds from {low:g} to {high:g}")
+        return float(text)
 
     return read
 
@@ -130,6 +140,12 @@ class Settings:
         "earlier secrets, separated by spaces, whose tokens are still good",
         _secrets,
         lambda _: (),
+    )
+    stall_limit: float = _setting(
+        "ROOST_STALL_LIMIT",
+        "seconds without an answer after which a worker or shard is killed and started again",
+        _seconds(0.5, 3600),
+        lambda _: 10.0,
     )
     certfile: str | None = _setting(
         "ROOST_CERTFILE",

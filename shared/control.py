@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
@@ -78,7 +79,17 @@ class Failed(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node."""
+    """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node.
+
+    The fields say how a worker sends its clients away; the defaults are for a node that stops as a whole.
+    """
+
+    batch: int = 1000
+    """So many clients at a time."""
+    spread: float = 0.5
+    """Seconds over which clients are sent away at most; then all that are left."""
+    limit: float = 1.5
+    """Seconds after which the worker goes, even if not all that it published is through."""
 
 
 class MapChanged(_Message, frozen=True):
@@ -120,6 +131,10 @@ class TakeWorkerNumber(_Message, frozen=True):
     """From a gateway. Answered by a worker number that was never given before."""
 
 
+class Ping(_Message, frozen=True):
+    """To a child, again and again: do you still work? Answered by True, from the loop that does the work."""
+
+
 class AskStatus(_Message, frozen=True):
     """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
 
@@ -151,6 +166,16 @@ class SetConfig(_Message, frozen=True):
     value: str
 
 
+class ScaleWorkers(_Message, frozen=True):
+    """To the broker, on to the gateway: change the number of workers. Answered at once by the first `WorkerChange`."""
+
+    workers: int
+
+
+class AskWorkerChange(_Message, frozen=True):
+    """To the broker, on to the gateway. Answered by the `WorkerChange` under way or the last one, if there was any."""
+
+
 class AskTopics(_Message, frozen=True):
     """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
 
@@ -175,12 +200,15 @@ Message = (
     | Publishing
     | JoinNode
     | TakeWorkerNumber
+    | Ping
     | AskStatus
     | ScaleShards
     | AskResharding
     | LimitsChanged
     | AskConfig
     | SetConfig
+    | ScaleWorkers
+    | AskWorkerChange
     | AskTopics
     | AskSubscribers
 )
@@ -231,10 +259,10 @@ class ShardStatus(msgspec.Struct, frozen=True):
     subscribers: int
     published: int
     """Publishes handled since this incarnation started."""
-    fanout: int
-    """Deliveries that these publishes meant, counted by subscriber."""
     unencodable: int
     """Deliveries that could not be: binary broadcasts to clients that speak V1."""
+    books: ShardBooks
+    """What became of those that could."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -244,11 +272,13 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     pid: int
     serving: bool
     """Whether it accepts connections."""
+    draining: bool
+    """Whether it sends its clients away, to be gone."""
     connections: int
     channels: int
     published: int
-    delivered: int
-    """Messages handed to subscribers since the worker started."""
+    books: WorkerBooks
+    """What its subscribers were sent since the worker started."""
     turned_away: int = 0
     """Connections that were answered 503 or 429 for want of room, since the worker started."""
     cut: int = 0

@@ -24,6 +24,8 @@ class CloseCode(IntEnum):
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
     SERVICE_RESTART = 1012
+    TOO_SLOW = 4008
+    """Roost's own (4000 to 4999 are anybody's): the client did not read what was sent to it."""
 
 
 def text_frame(payload: bytes) -> bytes:

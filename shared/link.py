@@ -60,8 +60,11 @@ class Link:
         """Send a message that wants no answer. To a closed link it goes nowhere."""
         self._send(Tell(message))
 
-    async def ask(self, message: Message, answer: type[T], limit: float) -> T:
-        """Send a question and wait at most `limit` seconds. Raises Refused, LinkClosed, TimeoutError."""
+    async def ask(self, message: Message, answer: type[T], limit: float | None) -> T:
+        """Send a question and wait at most `limit` seconds, with None for ever.
+
+        Raises Refused, LinkClosed, TimeoutError.
+        """
         if self._closed:
             raise LinkClosed
         number = next(self._numbers)

@@ -150,13 +150,23 @@ class RunDirectory:
 
     def secret_key_base(self) -> str:
         """The secret of a node that was given none: made once, readable by its owner alone."""
-        file = self.path / "secret_key_base"
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return file.read_text()
-        with os.fdopen(descriptor, "w") as out:
-            out.write(secrets.token_urlsafe(64))
+        return self._secret("secret_key_base", 64)
+
+    def canary_token(self) -> str:
+        """What opens the canary's socket: made once, readable by its owner alone. Safe in the path of a URL."""
+        return self._secret("canary_token", 32)
+
+    def _secret(self, name: str, random_bytes: int) -> str:
+        """Made by whoever asks first; a link appears whole or not at all, so nobody reads half of it."""
+        file = self.path / name
+        if not file.exists():
+            fresh = self.path / f"{name}.{os.getpid()}"
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(secrets.token_urlsafe(random_bytes))
+            with contextlib.suppress(FileExistsError):
+                file.hardlink_to(fresh)
+            fresh.unlink()
         return file.read_text()
 
     def _replace(self, name: str, content: bytes) -> None:

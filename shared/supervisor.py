@@ -1,4 +1,5 @@
 """Supervision of child processes as OTP does it: one-for-one, a restart intensity, shutdown time-outs.
+One that has stopped answering is killed, and then it is one that died.
 
 Children are started with exec, never forked, since ZeroMQ and uvloop do not survive a fork. Each has a link to its
 supervisor, learns by it what it is to be, is stopped over it, and dies when it closes.
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from roost.shared.control import Failed, Message, Ready, Stop
+from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed
+from roost.shared.liveness import START_LIMIT, silence
 
 MAX_RESTARTS: Final = 20
 RESTART_WINDOW: Final = 10.0
@@ -52,6 +55,8 @@ class Child:
     process: asyncio.subprocess.Process
     link: Link
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    stalled: float | None = None
+    """It was silent for so many seconds and was killed for it."""
 
     @property
     def pid(self) -> int:
@@ -68,13 +73,18 @@ class Supervisor:
         told: Callable[[Child, Message], None],
         asked: Callable[[Child, Message], Awaitable[Any]],
         exited: Callable[[Child], None],
+        *,
+        stall_limit: float,
     ) -> None:
+        """A child that is silent for `stall_limit` seconds is killed."""
         self._module = module
+        self._stall_limit = stall_limit
         self._told = told
         self._asked = asked
         self._exited = exited
         self._intensity = RestartIntensity(MAX_RESTARTS, RESTART_WINDOW)
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._trials: dict[str, asyncio.Future[None]] = {}
         self.children: dict[str, Child] = {}
         self.restarts = 0
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -84,16 +94,39 @@ class Supervisor:
         """Keep a child of this name alive. Before each start `prepare` says what it is to be."""
         self._keepers[name] = asyncio.ensure_future(self._keep(name, prepare))
 
-    async def stop(self, limit: float, *names: str) -> None:
-        """Stop these children, or all, for good; kill those that still live after `limit` seconds."""
+    async def add(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
+        """Keep one more child alive, if it starts; returns when it is ready.
+
+        Raises CannotStart: then it is not kept, and the others are not touched.
+        """
+        trial = self._trials[name] = asyncio.get_running_loop().create_future()
+        self.keep(name, prepare)
+        try:
+            async with asyncio.timeout(START_LIMIT):
+                await trial
+        except TimeoutError:
+            await self.stop(0, name)
+            raise CannotStart(f"{name} was not ready within {START_LIMIT:g} s") from None
+        except CannotStart:
+            await self.stop(0, name)
+            raise
+        finally:
+            del self._trials[name]
+
+    async def stop(self, limit: float, *names: str, how: Stop | None = None) -> list[str]:
+        """Stop these children, or all, for good; kill those that still live after `limit` seconds.
+
+        Answers whom it had to kill.
+        """
         keepers = [self._keepers.pop(name) for name in names or list(self._keepers)]
-        stopping = [child for name, child in self.children.items() if name not in self._keepers]
+        stopping = [child for name, child in self.children.items() if not names or name in names]
         for child in stopping:
-            child.link.tell(Stop())
-        await asyncio.gather(*(_end(child.process, limit) for child in stopping))
+            child.link.tell(how or Stop())
+        ended = await asyncio.gather(*(_end(child, limit) for child in stopping))
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+        return [child.name for child, by_itself in zip(stopping, ended, strict=True) if not by_itself]
 
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
         """The answers of all children, and the names of those that did not answer within `limit` seconds."""
@@ -118,10 +151,15 @@ class Supervisor:
                 start = await prepare()
                 child = await self._spawn(name, start)
             except OSError as error:
-                self._give_up(f"{name} cannot be started: {error}")
+                self._fail(name, f"{name} cannot be started: {error}")
                 return
             await self._attend(child)
             if name not in self._keepers or self.gave_up.done():
+                if child.stalled is not None:
+                    _log.warning("%s (pid %d) %s", name, child.pid, _how_it_ended(child))
+                return
+            if name in self._trials and not child.ready.is_set():
+                self._fail(name, f"{name} {_how_it_ended(child)} before it was ready")
                 return
             if not self._intensity.allows(asyncio.get_running_loop().time()):
                 self._give_up(f"{name} was the last of more than {MAX_RESTARTS} restarts in {RESTART_WINDOW:g} s")
@@ -152,42 +190,65 @@ class Supervisor:
                 lambda question: self._asked(child, question),
             )
         )
+        watching = asyncio.ensure_future(self._watch(child))
         try:
             await child.process.wait()
             await asyncio.wait([serving], timeout=1.0)
         finally:
             serving.cancel()
+            watching.cancel()
             child.link.close()
             if self.children.get(child.name) is child:
                 del self.children[child.name]
             self._exited(child)
 
+    async def _watch(self, child: Child) -> None:
+        """Kill a child that has stopped answering: from stuck it becomes dead, and for that there are rules."""
+        with contextlib.suppress(LinkClosed, ProcessLookupError):
+            child.stalled = await silence(child.link, child.ready, self._stall_limit)
+            child.process.kill()
+
     def _hear(self, child: Child, message: Message) -> None:
         match message:
             case Ready():
                 child.ready.set()
+                if (trial := self._trials.get(child.name)) is not None and not trial.done():
+                    trial.set_result(None)
                 self._told(child, message)
             case Failed(reason):
-                self._give_up(reason)
+                self._fail(child.name, reason)
             case _:
                 self._told(child, message)
+
+    def _fail(self, name: str, reason: str) -> None:
+        """A child cannot be started: the end of the attempt to add it, else of everything."""
+        trial = self._trials.get(name)
+        if trial is None:
+            self._give_up(reason)
+        elif not trial.done():
+            trial.set_exception(CannotStart(reason))
 
     def _give_up(self, reason: str) -> None:
         if not self.gave_up.done():
             self.gave_up.set_result(reason)
 
 
-async def _end(process: asyncio.subprocess.Process, limit: float) -> None:
+async def _end(child: Child, limit: float) -> bool:
+    """Wait until a child has stopped by itself; else kill it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
-            await process.wait()
-            return
-    _log.warning("pid %d did not stop within %g s; killing it", process.pid, limit)
+            await child.process.wait()
+            return child.stalled is None
+    if limit:
+        _log.warning("%s (pid %d) did not stop within %g s; killing it", child.name, child.pid, limit)
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
+        child.process.kill()
+    await child.process.wait()
+    return False
 
 
 def _how_it_ended(child: Child) -> str:
+    if child.stalled is not None:
+        return f"did not answer for {child.stalled:g} s and was killed"
     code = child.process.returncode
     return f"was killed by signal {-code}" if code is not None and code < 0 else f"exited with status {code}"

@@ -38,6 +38,7 @@ class UserSocket(Socket):
             case "garbage":
                 return "garbage"
         self.user = params.get("user")
+        self.id = params.get("id")
         return Ok()
 
 
@@ -147,6 +148,11 @@ class DoChannel(Channel[UserSocket]):
 
         self.task = asyncio.ensure_future(answer())
         return Stop() if payload.get("stop") else None
+
+    @event("disconnect")
+    async def disconnect(self, payload: dict[str, str]) -> Ok:
+        await self.endpoint.broadcast(payload["id"], payload["event"], {})
+        return Ok()
 
     @event("where_am_i")
     async def where_am_i(self, payload: Raw) -> Ok:

@@ -61,9 +61,11 @@ async def request(
         writer.close()
 
 
-async def upgrade(port: int, target: str, headers: dict[str, str] | None = None, **options: str) -> Response:
+async def upgrade(
+    port: int, target: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> Response:
     """Ask for a WebSocket."""
-    return await request(port, target, UPGRADE | (headers or {}), **options)  # type: ignore[arg-type]
+    return await request(port, target, UPGRADE | (headers or {}), tls=tls)
 
 
 async def _read(reader: asyncio.StreamReader) -> Response:

@@ -1,6 +1,7 @@
 """What channels can do beside answering: intercept, reply later, be asked, be told things by their route."""
 
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -134,3 +135,25 @@ async def test_routes_give_their_channels_assigns(node: Node) -> None:
         for topic, flavour in (("flavoured", "vanilla"), ("exact", None)):
             await joined(client, topic)
             assert (await client.ask(["1", "2", topic, "where_am_i", {}]))[4]["response"]["flavour"] == flavour
+
+
+async def test_all_sockets_of_an_id_can_be_disconnected_from_anywhere(node: Node) -> None:
+    async with RawClient(node.url) as admin, AsyncExitStack() as stack:
+        await joined(admin)
+        mine = [await stack.enter_async_context(RawClient(node.url, id="user:7")) for _ in range(6)]
+        another = await stack.enter_async_context(RawClient(node.url, id="user:8"))
+        for client in (*mine, another):
+            await joined(client)
+        # Another event on that topic, and the topic itself as a channel's, mean nothing.
+        await admin.ask(["1", "2", "do:it", "disconnect", {"id": "user:7", "event": "connect"}])
+        await admin.ask(["1", "3", "do:it", "disconnect", {"id": "user:7", "event": "disconnect"}])
+        assert [await client.closed() for client in mine] == [1001] * 6
+        assert (await another.ask(["1", "2", "do:it", "where_am_i", {}]))[1] == "2"
+
+
+async def test_a_client_that_was_disconnected_has_left_everywhere(node: Node) -> None:
+    async with RawClient(node.url) as watcher, RawClient(node.url, id="user:9") as client:
+        await joined(watcher, "do:watch")
+        await client.join("do:it", payload={"terminated_by": "do:watch"})
+        await watcher.ask(["1", "2", "do:watch", "disconnect", {"id": "user:9", "event": "disconnect"}])
+        assert await watcher.receive() == [None, None, "do:watch", "terminated", {"reason": "closed"}]

@@ -72,6 +72,21 @@ async def test_clients_go_on_when_the_broker_was_killed_and_another_came(phoenix
     await say_and_hear(there, [here, there], 2)
 
 
+async def test_clients_come_back_when_the_gateway_was_killed_and_another_came(
+    phoenix: PhoenixJs, lone_node: Node
+) -> None:
+    channels = [await (await phoenix.connect(lone_node.url)).join("room:gateway") for _ in range(4)]
+    assert lone_node.gateway is not None
+    kill(lone_node.gateway.pid)
+    lone_node.gateway.wait()
+    for channel in channels:
+        await channel.sees(event="phx_error")
+    await asyncio.to_thread(lone_node.start_gateway)
+    for channel in channels:
+        await channel.push("ping")  # phoenix.js holds it back until it has joined again
+    await say_and_hear(channels[0], channels, 1)
+
+
 def test_nothing_is_left_of_a_stopped_node(lone_node: Node) -> None:
     pids = lone_node.pids()
     assert len(pids) == 6

@@ -174,8 +174,7 @@ async def test_a_change_is_given_up_when_a_new_shard_cannot_start(phoenix: Phoen
     async with conversation(phoenix, lone_node):
         result = await scale(lone_node, 3)
         assert result.returncode == 1
-        assert "there are 2 shards as before: shard" in result.stderr
-        assert "restarts in 10 s" in result.stderr
+        assert f"there are 2 shards as before: shard {epoch}/1 died 5 times" in result.stderr
         later = await scale(lone_node, 1)
         assert later.returncode == 0, later.stderr
 

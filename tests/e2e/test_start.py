@@ -1,5 +1,6 @@
 """How a node starts, what it refuses, and how it ends under honcho."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.node import ROOT, Node, children, lives, wait_for
+from tests.e2e.node import ROOT, Node, children, kill, lives, wait_for
+from tests.e2e.phoenix_js import PhoenixJs
 
 
 @pytest.fixture
@@ -50,6 +52,42 @@ def test_honcho_starts_the_node_of_the_procfile_and_ctrl_c_ends_it_within_two_se
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("role", ["broker", "gateway"])
+async def test_a_node_whose_supervisor_was_killed_ends_and_starts_anew(
+    phoenix: PhoenixJs, idle_node: Node, role: str
+) -> None:
+    """honcho ends with the first process that ends; whoever runs it starts it again, and the clients come back."""
+
+    def served(times: int) -> bool:
+        return idle_node.logged().count("serving examples.numbers:endpoint") == times
+
+    def supervisor() -> int:
+        lock = (idle_node.run_dir / f"{role}.lock").read_text()
+        return int(lock)
+
+    process = honcho(idle_node)
+    try:
+        await asyncio.to_thread(wait_for, lambda: served(1), "it serves", idle_node.logged)
+        numbers = await (await phoenix.connect(idle_node.url)).join("numbers:positive")
+        pids = descendants(process.pid)
+        kill(supervisor())
+        await asyncio.to_thread(process.wait, 15)
+        assert not any(map(lives, pids))
+        await numbers.sees(event="phx_error")
+
+        process = honcho(idle_node)
+        await asyncio.to_thread(wait_for, lambda: served(2), "it serves again", idle_node.logged)
+        before = len(numbers.payloads("update"))
+
+        def ticks() -> bool:
+            return len(numbers.payloads("update")) > before
+
+        await phoenix.sees(lambda _: ticks(), "the numbers go on", 20.0)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(15)
 
 
 def test_two_gateways_under_honcho_are_refused_by_name_of_the_right_setting(idle_node: Node) -> None:

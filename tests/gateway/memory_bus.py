@@ -4,7 +4,7 @@ Nothing moves by itself: a test lets a worker or a shard take a turn, carries wh
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from roost.broker.shard import THROUGH_DELAY, Shard
@@ -54,9 +54,13 @@ class Subscriber:
 class Worker:
     """One worker's rules and its subscribers."""
 
-    def __init__(self, number: int, shard_map: ShardMap, now: float, publish_window: int) -> None:
+    def __init__(
+        self, number: int, shard_map: ShardMap, now: float, alive: Callable[[int], bool], publish_window: int
+    ) -> None:
         self.number = number
-        self.delivery = Delivery(number, shard_map, now, publish_window)
+        self.delivery = Delivery(number, shard_map, now, alive, publish_window=publish_window)
+        self.admitted: list[tuple[object, int]] = []
+        """Tickets of publishes that waited for credit, with their numbers, in order."""
         self.sessions: dict[Slot, int] = {}
 
     def hash_of(self, client: int) -> int:
@@ -78,9 +82,11 @@ class Worker:
         subscriber.left = True
 
     def publish(self, topic: str, payload: bytes, event: str = "e", but: Subscriber | None = None) -> int:
-        """Broadcast, or broadcast_from."""
+        """Broadcast, or broadcast_from, with credit."""
         sender = but.subscription.number if but is not None else 0
-        return self.delivery.publish(topic, Form.JSON, event, payload, sender)
+        number = self.delivery.publish(topic, Form.JSON, event, payload, sender)
+        assert number
+        return number
 
 
 class MemoryBus:
@@ -108,7 +114,7 @@ class MemoryBus:
 
     def start_worker(self, number: int) -> Worker:
         """A worker joins the node."""
-        worker = self.workers[number] = Worker(number, self.map, self.now, self._publish_window)
+        worker = self.workers[number] = Worker(number, self.map, self.now, self.alive, self._publish_window)
         return worker
 
     def kill_worker(self, number: int) -> None:
@@ -140,7 +146,7 @@ class MemoryBus:
             del self.shards[slot]
             self._drop_queues(slot)
         for worker in self.workers.values():
-            self._carry_out(worker.delivery.adopt(self.map, self.now))
+            self._carry_out(worker, worker.delivery.adopt(self.map, self.now))
 
     def _start_shard(self, slot: Slot) -> None:
         self._drop_queues(slot)
@@ -190,8 +196,8 @@ class MemoryBus:
         """A worker receives; answers whether there was anything."""
         parcels = list(_take(self._to_worker.get((number, slot)), limit))
         for parcel in parcels:
-            delivery = self.workers[number].delivery
-            self._carry_out(delivery.receive(slot, decode_worker_parcel(parcel), self.now))
+            worker = self.workers[number]
+            self._carry_out(worker, worker.delivery.receive(slot, decode_worker_parcel(parcel), self.now))
         return bool(parcels)
 
     def exchange(self, slot: Slot, *, answer: bool = True) -> None:
@@ -227,10 +233,11 @@ class MemoryBus:
         moved += [self.carry_to_worker(*key) for key in self._to_worker]
         return any(moved)
 
-    def _carry_out(self, arrival: Arrival) -> None:
+    def _carry_out(self, worker: Worker, arrival: Arrival) -> None:
         """What the worker's shell does, in the order in which it does it."""
         for subscription in arrival.confirmed:
             subscription.inbox.confirmed(subscription)
+        worker.delivery.books.hand_over(worker.delivery.books.due)
         for handover in arrival.handovers:
             match handover:
                 case Frames(outlets, frames):
@@ -243,6 +250,7 @@ class MemoryBus:
                 case Echo(link, number):
                     for holder in link.release(number):
                         holder.released()
+        worker.admitted += arrival.admitted
 
     # What the shards know
 

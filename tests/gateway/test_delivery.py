@@ -8,10 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from roost.gateway.books import Books
 from roost.gateway.delivery import Delivery
+from roost.gateway.shard_link import MAX_DEAD, ShardLink
+from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Form, Lane, decode_letter
 from roost.shared.frames import frame_payload
-from roost.shared.shard_map import EMPTY, Slot
+from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.gateway.memory_bus import LONGEST_DELAY, Holder, MemoryBus, Subscriber
 
 SLOTS = [Slot(0, 0), Slot(0, 1)]
@@ -93,7 +96,7 @@ class TestSubscribing:
         assert all(shard.table.topic_count() == 0 for shard in bus.shards.values())
 
     def test_before_there_is_a_node_nothing_can_be_published(self) -> None:
-        delivery = Delivery(1, EMPTY, 0.0)
+        delivery = Delivery(1, EMPTY, 0.0, alive=lambda worker: True)
         assert not delivery.may_publish()
         assert not delivery.linked()
         assert delivery.flush(0.0) == []
@@ -314,8 +317,8 @@ class TestShardsThatRestart:
         bus.settle()
         assert [payloads(one) for one in (had_it, missed_it)] == [[{"number": n} for n in range(3)]] * 2
         assert publisher.delivery.drained()
-        (link,) = bus.workers[2].delivery._links.values()
-        assert link.duplicates == 3
+        books = bus.workers[2].delivery.books
+        assert (books.offered, books.handed, books.duplicate) == (6, 3, 3)
 
     def test_a_join_asked_of_the_dead_incarnation_is_answered_by_the_next(self) -> None:
         bus = MemoryBus(1, 1)
@@ -484,6 +487,138 @@ class TestWindows:
         assert [len(frame) > 1000 for frame in listener.frames] == [True, True]
 
 
+class TestCredit:
+    """W5 and W8: who waits for credit keeps its place, and goes on by itself when credit comes back."""
+
+    def waiting(self, *, window: int = 1) -> tuple[MemoryBus, Subscriber]:
+        bus = MemoryBus(1, 2, publish_window=window)
+        listener = bus.workers[1].subscribe(1, "room:a")
+        bus.settle()
+        delivery = bus.workers[1].delivery
+        assert delivery.publish("room:a", Form.JSON, "e", numbered(0)) == 1
+        for ticket in (1, 2, 3):
+            assert delivery.publish("room:a", Form.JSON, "e", numbered(ticket)) == 0
+            delivery.await_credit(ticket, "room:a", Form.JSON, "e", numbered(ticket))
+        return bus, listener
+
+    def test_who_waits_is_admitted_in_order(self) -> None:
+        bus, listener = self.waiting()
+        bus.settle()
+        assert bus.workers[1].admitted == [(1, 2), (2, 3), (3, 4)]
+        assert payloads(listener) == [{"number": n} for n in range(4)]
+        assert bus.workers[1].delivery.drained()
+
+    def test_nobody_passes_those_who_wait(self) -> None:
+        bus, _ = self.waiting()
+        delivery = bus.workers[1].delivery
+        delivery._log.cut(1)
+        assert delivery._log.has_room()
+        assert delivery.publish("room:a", Form.JSON, "e", numbered(9)) == 0
+
+    def test_who_withdraws_publishes_nothing(self) -> None:
+        bus, listener = self.waiting()
+        for ticket in (1, 3, "unknown"):
+            bus.workers[1].delivery.withdraw(ticket)
+        bus.settle()
+        assert bus.workers[1].admitted == [(2, 2)]
+        bus.workers[1].delivery.withdraw(2)
+        assert payloads(listener) == [{"number": 0}, {"number": 2}]
+
+    def test_a_worker_with_waiting_publishes_is_not_drained(self) -> None:
+        bus, _ = self.waiting()
+        bus.workers[1].delivery._log.cut(1)
+        assert not bus.workers[1].delivery.drained()
+
+    def test_who_waits_for_the_change_of_epochs_is_admitted_after_it(self) -> None:
+        bus, listener = self.waiting()
+        bus.change_map({0: (1, 1), 1: (1,)}, publish=0)
+        bus.settle()
+        bus.change_map(bus.map.epochs, publish=1)
+        bus.settle()
+        assert payloads(listener) == [{"number": n} for n in range(4)]
+
+    def test_before_there_is_a_node_publishes_wait_for_its_map(self) -> None:
+        delivery = Delivery(1, EMPTY, 0.0, alive=lambda worker: True)
+        delivery.await_credit("ticket", "room:a", Form.JSON, "e", b"{}")
+        assert delivery.adopt(ShardMap(1, 1, 0, {0: (1,)}), 0.0).admitted == [("ticket", 1)]
+
+
+class TestBooks:
+    """Section 8: everything that a shard offered is somewhere."""
+
+    def test_early_gone_duplicate_and_the_sender(self) -> None:
+        bus = MemoryBus(2, 1)
+        worker, slot = bus.workers[1], Slot(0, 0)
+        staying, leaving, sender = (worker.subscribe(client, "room:a") for client in (1, 2, 3))
+        bus.settle()
+        early = worker.subscribe(4, "room:a")
+        worker.publish("room:a", numbered(1), but=sender)
+        bus.turn_worker(1)
+        bus.carry_to_shard(1, slot)
+        worker.unsubscribe(leaving)
+        bus.restart_shard(slot)
+        bus.settle()
+        worker.publish("room:a", numbered(2))
+        bus.settle()
+        assert early.joined
+        books = worker.delivery.books
+        assert books.offered == books.handed + books.duplicate + books.gone + books.early
+        assert len(staying.frames) == 2
+        ledger = bus.shards[slot].books()
+        assert (ledger.fanout, ledger.outbox, ledger.to_dead) == (ledger.acknowledged, 0, 0)
+
+    def test_what_was_under_way_to_a_dead_worker_is_booked_so(self) -> None:
+        bus = MemoryBus(2, 1)
+        slot = Slot(0, 0)
+        bus.workers[2].subscribe(1, "room:a")
+        bus.settle()
+        bus.workers[1].publish("room:a", numbered(1))
+        bus.exchange(slot, answer=False)
+        assert bus.shards[slot].books() == ShardBooks(1, 0, 1, 0)
+        bus.kill_worker(2)
+        bus.bury_the_dead()
+        assert bus.shards[slot].books() == ShardBooks(1, 0, 0, 1)
+
+    def test_a_transport_that_drops_is_not_delivered_to(self) -> None:
+        books = Books()
+        books.offered = books.handed = 5
+        assert books.answer({"closed": 2}) == WorkerBooks(5, 3, 0, 0, 0, {"closed": 2})
+
+
+class TestTheDead:
+    """Of the dead, so many are remembered a slot, and nothing else of them is kept."""
+
+    def test_those_dead_longest_are_forgotten(self) -> None:
+        link = ShardLink(Slot(0, 0), 1, 0, Books())
+        for publisher in range(2, 2 + MAX_DEAD + 3):
+            link.seen[publisher] = publisher
+            link.bury({publisher})
+        assert link.seen == {}
+        assert len(link.seen_of_dead) == MAX_DEAD
+        assert min(link.seen_of_dead) == 5
+
+    def test_the_dead_say_nothing_twice(self) -> None:
+        """Repeated to the next incarnation by a publisher that then died."""
+        bus = MemoryBus(2, 1)
+        slot = Slot(0, 0)
+        listener = bus.workers[1].subscribe(1, "room:a")
+        bus.settle()
+        bus.workers[2].publish("room:a", numbered(1))
+        bus.turn_worker(2)
+        bus.carry_to_shard(2, slot)
+        bus.turn_shard(slot)
+        bus.carry_to_worker(1, slot)
+        bus.restart_shard(slot)
+        bus.turn_worker(2)
+        bus.carry_to_shard(2, slot)
+        bus.kill_worker(2)
+        bus.workers[1].delivery.tick(bus.now)
+        bus.bury_the_dead()
+        bus.settle()
+        assert bus.workers[1].delivery.books.duplicate == 1
+        assert payloads(listener) == [{"number": 1}]
+
+
 class TestEchoes:
     """W10: what waits for an echo goes on when it has come by, or never will."""
 
@@ -562,7 +697,7 @@ class TestEpochs:
         bus.settle()
         assert waiting.joined
 
-    @pytest.mark.parametrize("slots", [1])
+    @pytest.mark.parametrize("slots", [1, 2, 5])
     def test_a_worker_changes_over_and_loses_nothing(self, slots: int) -> None:
         bus = MemoryBus(2, 1)
         listeners = [bus.workers[1 + client % 2].subscribe(client, "room:a") for client in range(8)]

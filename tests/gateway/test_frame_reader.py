@@ -1,6 +1,7 @@
 """The frame reader against the websockets library: the same stream, cut anywhere, means the same to both."""
 
 import struct
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -147,6 +148,39 @@ def test_a_stream_means_the_same_byte_by_byte(stream: bytes) -> None:
     assert read([stream[at : at + 1] for at in range(len(stream))]) == read_by_library(stream)
 
 
+@given(streams(), st.integers(1, 3))
+def test_a_stream_means_the_same_a_few_frames_at_a_time(stream: bytes, limit: int) -> None:
+    reader = FrameReader()
+    messages = [(type(message) is BinaryMessage, bytes(message)) for message in reader.feed(stream, limit)]
+    while reader.unread:
+        more = reader.feed(b"", limit)
+        assert len(more) <= limit
+        messages += [(type(message) is BinaryMessage, bytes(message)) for message in more]
+    whole = FrameReader()
+    expected = [(type(message) is BinaryMessage, bytes(message)) for message in whole.feed(stream)]
+    assert messages == expected
+    assert (reader.outgoing, reader.finished, reader.closing) == (whole.outgoing, whole.finished, whole.closing)
+
+
+def test_nothing_is_read_at_a_limit_of_none() -> None:
+    reader = FrameReader()
+    assert reader.feed(plain(0x81, b"x"), 0) == []
+    assert reader.unread
+    assert reader.feed(plain(0x81, b"y")) == [b"x", b"y"]
+    assert not reader.unread
+
+
+def test_a_message_in_many_empty_frames_takes_no_memory() -> None:
+    reader = FrameReader()
+    reader.feed(frame(0x01, b"a"))
+    tracemalloc.start()
+    reader.feed(frame(0x00, b"") * 20_000)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reader.feed(frame(0x80, b"b")) == [b"ab"]
+    assert kept < 20_000
+
+
 @given(st.binary(), st.data())
 def test_no_bytes_do_worse_than_close_the_connection(stream: bytes, data: st.DataObject) -> None:
     stream += REST_OF_A_HEAD
@@ -285,5 +319,5 @@ def test_between_messages_nothing_is_kept() -> None:
     ):
         reader.feed(stream)
         assert reader._library is None
-        assert reader._fragments is None
+        assert reader._message is None
         assert reader._tail == b""

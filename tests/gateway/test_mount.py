@@ -23,6 +23,7 @@ def test_paths_that_nothing_can_be_mounted_at(path: str) -> None:
     [
         ({"timeout": 0}, "timeout must be"),
         ({"max_frame_size": 125}, "max_frame_size must be"),
+        ({"max_outbound_bytes": 0}, "max_outbound_bytes must be"),
         ({"subprotocols": ["a b"]}, "no name of a sub-protocol"),
         ({"subprotocols": ["a\r\nb"]}, "no name of a sub-protocol"),
         ({"check_origin": ["example.com"]}, "is no origin"),

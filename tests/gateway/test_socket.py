@@ -6,6 +6,7 @@ import pytest
 
 from roost.gateway.channel import Channel
 from roost.gateway.socket import Socket
+from roost.shared.topics import RESERVED
 
 
 class Room(Channel[Socket]): ...
@@ -31,6 +32,13 @@ def test_a_topic_finds_its_channel_and_what_the_star_stands_for() -> None:
     assert found is not None
     assert (found[0].channel, found[1]) == (Room, "a")
     assert kind.find("lobby") is None
+
+
+def test_the_nodes_own_topics_have_no_channel_whatever_the_routes() -> None:
+    kind: type[Socket] = type("Kind", (Socket,), {})
+    kind.route("*", Room)
+    assert kind.find("room:a") is not None
+    assert kind.find(f"{RESERVED}room:a") is None
 
 
 def test_connect_must_be_async() -> None:

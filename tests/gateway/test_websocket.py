@@ -18,7 +18,7 @@ from roost.gateway.client import Client
 from roost.gateway.handover import hand_over
 from roost.gateway.idle_wheel import IdleWheel
 from roost.gateway.runtime import Runtime
-from roost.gateway.shard_link import Frames
+from roost.gateway.shard_link import Frames, Handover
 from roost.gateway.socket import Socket
 from roost.gateway.websocket import WebSocketTransport
 from roost.shared.frames import CloseCode, text_frame
@@ -112,8 +112,9 @@ class Connection:
 class First(asyncio.Protocol):
     """What the entrance does when the handshake is done."""
 
-    def __init__(self, runtime: Runtime, wheel: IdleWheel[WebSocketTransport]) -> None:
+    def __init__(self, runtime: Runtime, wheel: IdleWheel[WebSocketTransport], max_outbound_bytes: int) -> None:
         self._runtime = runtime
+        self._max_outbound_bytes = max_outbound_bytes
         self._wheel = wheel
         self.websocket: WebSocketTransport
         self.client: Client
@@ -121,7 +122,9 @@ class First(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's by what they do, not by their class.
         stream = cast("asyncio.Transport", transport)
-        self.websocket = WebSocketTransport(stream, self._runtime.turn, self._wheel)
+        self.websocket = WebSocketTransport(
+            stream, self._runtime.turn, self._wheel, self._runtime.drops, self._max_outbound_bytes
+        )
         made = Socket()
         made.number = self._runtime.next_number()
         self.client = Client(self._runtime, made, V2, self.websocket)
@@ -130,14 +133,16 @@ class First(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def connected(runtime: Runtime, wheel: IdleWheel[WebSocketTransport] | None = None) -> AsyncIterator[Connection]:
-    """A client that has just been upgraded."""
+async def connected(
+    runtime: Runtime, wheel: IdleWheel[WebSocketTransport] | None = None, max_outbound_bytes: int = 2**30
+) -> AsyncIterator[Connection]:
+    """A client that has just been upgraded. No client is too slow unless it is asked for."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     wheel = wheel or IdleWheel(None, 0.0)
     loop = asyncio.get_running_loop()
-    transport, first = await loop.connect_accepted_socket(lambda: First(runtime, wheel), ours)
+    transport, first = await loop.connect_accepted_socket(lambda: First(runtime, wheel, max_outbound_bytes), ours)
     connection = Connection(runtime, first.websocket, first.client, Browser(theirs))
     try:
         yield connection
@@ -196,8 +201,8 @@ class TestSending:
             for turn in range(30):
                 one.transport.send(numbered(sent, size))
                 one.transport.send(numbered(sent + 1, size))
-                hand_over([Frames([one.transport], [numbered(sent + 2, size)])], one.runtime.turn)
-                one.transport.write(numbered(sent + 3, size))
+                hand_over([Frames([one.transport], [numbered(sent + 2, size)], "t")], one.runtime.turn)
+                one.transport.fall_behind(Frames([], [numbered(sent + 3, size)], "t"), 0)
                 sent += 4
                 await asyncio.sleep(0)
                 if turn % 3 == 0:
@@ -214,7 +219,7 @@ class TestSending:
             count = 0
             while one.transport.descriptor != -1:
                 assert count < 10_000
-                hand_over([Frames([one.transport], [numbered(count, 1000)])], one.runtime.turn)
+                hand_over([Frames([one.transport], [numbered(count, 1000)], "t")], one.runtime.turn)
                 count += 1
             await one.browser.texts(count)
             async with asyncio.timeout(LIMIT):
@@ -230,12 +235,13 @@ class TestSending:
         async def scene(slow: Connection, gone: Connection, busy: Connection, usual: Connection) -> None:
             slow_count = 0
             while slow.transport.descriptor != -1:
-                slow.transport.write(numbered(-1, 1000))
+                hand_over([Frames([slow.transport], [numbered(-1, 1000)], "t")], slow.runtime.turn)
                 slow_count += 1
             gone.browser.vanish()
             busy.transport.send(numbered(0))
             outlets = [one.transport for one in (slow, gone, busy, usual)]
-            handed = hand_over([Frames(outlets, [numbered(1)]), Frames(outlets, [numbered(2)])], usual.runtime.turn)
+            runs: list[Handover] = [Frames(outlets, [numbered(1)], "t"), Frames(outlets, [numbered(2)], "t")]
+            handed = hand_over(runs, usual.runtime.turn)
             assert handed == 8
             for one, before in ((slow, [-1] * slow_count), (busy, [0]), (usual, [])):
                 texts = await one.browser.texts(len(before) + 2)
@@ -318,7 +324,7 @@ class TestClosing:
             one.transport.close(CloseCode.SERVICE_RESTART)
             one.transport.close(CloseCode.GOING_AWAY)
             one.transport.send(numbered(9))
-            hand_over([Frames([one.transport], [numbered(9)])], one.runtime.turn)
+            hand_over([Frames([one.transport], [numbered(9)], "t")], one.runtime.turn)
             frames = await one.browser.ends()
             assert [frame.opcode for frame in frames] == [Opcode.TEXT] * 3 + [Opcode.CLOSE]
             assert Close.parse(bytes(frames[-1].data)).code == 1012
@@ -346,7 +352,7 @@ class TestClosing:
             assert one.client.closed
             assert one.transport.descriptor == -1
             one.transport.send(numbered(2))
-            one.transport.write(numbered(3))
+            hand_over([Frames([one.transport], [numbered(3)], "t")], one.runtime.turn)
             one.transport.close(CloseCode.GOING_AWAY)
             await asyncio.sleep(0)
 

@@ -12,6 +12,7 @@ from roost.shared.control import (
     AskTopics,
     Failed,
     Message,
+    Ping,
     Ready,
     StartWorker,
     Stop,
@@ -32,6 +33,8 @@ async def serve(end: socket.socket, start: StartWorker) -> None:
 
     async def asked(message: Message) -> Any:
         match message:
+            case Ping():
+                return True
             case AskStatus():
                 return start.number
             case AskTopics():
@@ -53,6 +56,9 @@ def main() -> None:
             asyncio.run(serve(end, start))
         case "deaf":
             end.sendall(encode_envelope(Tell(Ready())))
+            while True:
+                signal.pause()
+        case "never ready":
             while True:
                 signal.pause()
         case "fail":

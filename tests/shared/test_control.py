@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.shared import control
+from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
 from roost.shared.limits import Limits
@@ -29,15 +30,22 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartWorker: (numbers, text, text, addresses, st.lists(text).map(tuple)),
     control.Ready: (),
     control.Failed: (text,),
-    control.Stop: (),
+    control.Stop: (small, st.floats(0, 60), st.floats(0, 60)),
     control.MapChanged: (maps,),
     control.WorkerExited: (numbers,),
     control.JoinNode: (numbers,),
     control.TakeWorkerNumber: (),
+    control.Ping: (),
     control.AskStatus: (),
     control.LimitsChanged: (st.builds(Limits, numbers, numbers),),
     control.AskConfig: (),
     control.SetConfig: (text, text),
+    control.Opened: (slots, numbers),
+    control.Publishing: (numbers, numbers),
+    control.ScaleShards: (numbers,),
+    control.AskResharding: (),
+    control.ScaleWorkers: (small,),
+    control.AskWorkerChange: (),
     control.AskTopics: (text,),
     control.AskSubscribers: (text,),
 }
@@ -96,7 +104,7 @@ def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
 
 
 def test_statuses_survive_as_answers() -> None:
-    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, 8)  # noqa: FBT003
+    shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, ShardBooks(10, 7, 2, 1))  # noqa: FBT003
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
     rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
     for value in (shard, node, rows):

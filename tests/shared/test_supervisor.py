@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roost.shared import liveness
 from roost.shared import supervisor as supervision
 from roost.shared.control import AskStatus, AskTopics, Message, Ready, StartWorker
+from roost.shared.failures import CannotStart
 from roost.shared.link import Refused
 from roost.shared.supervisor import Child, RestartIntensity, Supervisor
 from tests.shared.processes import LIMIT, dies, running, says
@@ -21,11 +23,13 @@ from tests.shared.processes import LIMIT, dies, running, says
 class Family:
     """A supervisor of `kept_child`, with what was heard from its children."""
 
-    def __init__(self) -> None:
+    def __init__(self, stall_limit: float = 60.0) -> None:
         self.numbers = count(1)
         self.ready: asyncio.Queue[Child] = asyncio.Queue()
         self.exited: asyncio.Queue[Child] = asyncio.Queue()
-        self.supervisor = Supervisor("tests.shared.kept_child", self._told, self._asked, self.exited.put_nowait)
+        self.supervisor = Supervisor(
+            "tests.shared.kept_child", self._told, self._asked, self.exited.put_nowait, stall_limit=stall_limit
+        )
 
     def keep(self, name: str, app: str = "serve") -> None:
         async def prepare() -> StartWorker:
@@ -145,7 +149,7 @@ class TestStopping:
         for name in "abc":
             family.keep(name)
         children = [await family.next_ready() for _ in range(3)]
-        await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT)
+        assert await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT) == []
         assert [child.process.returncode for child in children] == [0, 0, 0]
         assert family.supervisor.children == {}
         assert family.exited.qsize() == 3
@@ -164,7 +168,7 @@ class TestStopping:
         child = await family.next_ready()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await asyncio.wait_for(family.supervisor.stop(0.2), LIMIT)
+        assert await asyncio.wait_for(family.supervisor.stop(0.2), LIMIT) == ["a"]
         assert loop.time() - began >= 0.2
         assert child.process.returncode == -signal.SIGKILL
         assert family.supervisor.children == {}
@@ -190,12 +194,107 @@ class TestStopping:
         assert family.exited.empty()
 
 
+class TestAdding:
+    """One more, if it starts; the others notice nothing."""
+
+    async def add(self, family: Family, name: str, app: str) -> None:
+        async def prepare() -> StartWorker:
+            return StartWorker(next(family.numbers), "", app, (), ())
+
+        await asyncio.wait_for(family.supervisor.add(name, prepare), LIMIT)
+
+    async def test_one_that_starts_is_kept(self, family: Family) -> None:
+        await self.add(family, "a", "serve")
+        child = await family.next_ready()
+        assert family.supervisor.children == {"a": child}
+        os.kill(child.pid, signal.SIGKILL)
+        assert (await family.next_ready()).name == "a"
+
+    @pytest.mark.parametrize(
+        ("app", "why"),
+        [("fail", "it cannot work like this"), ("exit", "b exited with status 3 before it was ready")],
+    )
+    async def test_one_that_does_not_is_not_kept_and_nobody_gives_up(self, family: Family, app: str, why: str) -> None:
+        family.keep("a")
+        child = await family.next_ready()
+        with pytest.raises(CannotStart) as refused:
+            await self.add(family, "b", app)
+        assert str(refused.value) == why
+        assert family.supervisor.children == {"a": child}
+        assert not family.supervisor.gave_up.done()
+        assert family.supervisor.restarts == 0
+        await self.add(family, "b", "serve")  # the name is free again
+
+    async def test_one_that_is_never_ready_is_killed(self, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(supervision, "START_LIMIT", 0.5)
+        with pytest.raises(CannotStart, match="b was not ready within"):
+            await self.add(family, "b", "never ready")
+        assert family.supervisor.children == {}
+
+
+class TestStalling:
+    """One that has stopped answering is killed, and then it is one that died."""
+
+    @pytest.fixture
+    async def impatient(self) -> AsyncIterator[Family]:
+        family = Family(stall_limit=1.0)
+        yield family
+        await asyncio.wait_for(family.supervisor.stop(LIMIT), 2 * LIMIT)
+
+    async def test_one_that_was_suspended_is_killed_and_started_again(
+        self, impatient: Family, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        impatient.keep("a")
+        impatient.keep("b")
+        children = {child.name: child for child in (await impatient.next_ready(), await impatient.next_ready())}
+        loop = asyncio.get_running_loop()
+        os.kill(children["a"].pid, signal.SIGSTOP)
+        suspended = loop.time()
+        assert await impatient.next_exited() is children["a"]
+        assert loop.time() - suspended >= 0.8
+        assert children["a"].process.returncode == -signal.SIGKILL
+        again = await impatient.next_ready()
+        assert impatient.supervisor.children == {"a": again, "b": children["b"]}
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert said == f"a (pid {children['a'].pid}) did not answer for 1 s and was killed; starting it again"
+
+    async def test_one_that_is_being_started_has_longer(
+        self, impatient: Family, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(liveness, "START_LIMIT", 3.0)
+        impatient.keep("a", "never ready")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        child = await impatient.next_exited()
+        assert loop.time() - began >= 2.5
+        assert child.stalled == pytest.approx(3.0)
+
+    async def test_one_that_answers_lives(self, impatient: Family) -> None:
+        impatient.keep("a")
+        child = await impatient.next_ready()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2.0
+        while loop.time() < until:
+            assert await child.link.ask(AskStatus(), int, LIMIT) == 1
+        assert impatient.supervisor.children == {"a": child}
+
+    async def test_a_supervisor_that_was_itself_suspended_blames_nobody(self) -> None:
+        with running("tests.shared.keeper", "serve", "0.5") as keeper:
+            child = int(says(keeper))
+            os.kill(keeper.pid, signal.SIGSTOP)
+            os.kill(child, signal.SIGSTOP)
+            assert not dies(child, 1.5)
+            os.kill(child, signal.SIGCONT)
+            os.kill(keeper.pid, signal.SIGCONT)
+            assert not dies(child, 1.5)
+
+
 class TestDying:
     """A supervisor that is killed takes its children along, those too that hear nothing any more."""
 
     @pytest.mark.parametrize("app", ["serve", "deaf"])
     def test_children_die_with_their_supervisor(self, app: str) -> None:
-        with running("tests.shared.keeper", app) as keeper:
+        with running("tests.shared.keeper", app, "10") as keeper:
             child = int(says(keeper))
             keeper.kill()
             assert dies(child, 1.0)

@@ -1,0 +1,146 @@
+"""Changes the number of workers of a running gateway, one change at a time.
+
+New workers are started before the change is taken to be good. Workers that are removed leave in order, all at once and
+at a common pace, so that no client is sent from one of them to another.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import count, islice
+from typing import Final
+
+from msgspec.structs import replace
+
+from roost.shared.config import MAX_WORKERS
+from roost.shared.control import AskStatus, Message, Stop, WorkerStatus
+from roost.shared.failures import CannotStart
+from roost.shared.link import LinkClosed, Refused
+from roost.shared.supervisor import Supervisor
+from roost.shared.worker_change import WorkerChange, WorkerChangePhase
+
+BATCH: Final = 1000
+"""Clients that are sent away at a time, by all leaving workers together."""
+DRAIN_SPREAD: Final = 30.0
+"""Seconds over which clients are sent away at most."""
+DRAIN_LIMIT: Final = 45.0
+"""Seconds after which a worker leaves although not all it published is through: more than a stall may last."""
+KILL_LIMIT: Final = DRAIN_LIMIT + 5.0
+"""Seconds after which a worker that has not left is killed."""
+LOOK_PERIOD: Final = 0.2
+"""Seconds between two counts of the clients that are left."""
+
+_log = logging.getLogger("roost.gateway")
+
+
+def worker_at(place: int) -> str:
+    """The name of the worker at a place: the place stays when the process is started again."""
+    return f"worker {place}"
+
+
+class WorkerScaling:
+    """How many workers there are, and the change of that."""
+
+    def __init__(self, workers: Supervisor, prepare: Callable[[], Awaitable[Message]], start: int) -> None:
+        """`prepare` says what a new worker is to be; `start` workers are kept from now on."""
+        self._workers = workers
+        self._prepare = prepare
+        self._places = list(range(start))
+        self._numbers = count(1)
+        self._changing: asyncio.Task[None] | None = None
+        self._began = 0.0
+        self.change: WorkerChange | None = None
+        """The change that is under way, or the last one."""
+        for place in self._places:
+            workers.keep(worker_at(place), prepare)
+
+    def scale(self, workers: int) -> WorkerChange:
+        """Begin to change the number of workers. Raises Refused."""
+        if self._changing is not None:
+            assert self.change is not None
+            raise Refused(
+                f"the number of workers is being changed already, from {self.change.workers_before} "
+                f"to {self.change.workers}: wait until that is done"
+            )
+        if not 1 <= workers <= MAX_WORKERS:
+            raise Refused(f"a gateway has 1 to {MAX_WORKERS} workers, not {workers}")
+        before = len(self._places)
+        if workers == before:
+            self.change = WorkerChange(next(self._numbers), before, workers, WorkerChangePhase.DONE)
+            return self.change
+        phase = WorkerChangePhase.STARTING if workers > before else WorkerChangePhase.DRAINING
+        self.change = WorkerChange(next(self._numbers), before, workers, phase)
+        self._began = asyncio.get_running_loop().time()
+        self._changing = asyncio.ensure_future(self._carry_through(workers))
+        _log.info("changing from %d to %d workers", before, workers)
+        return self.change
+
+    def stop(self) -> None:
+        """Leave a change that is under way as it is: all workers are about to stop."""
+        if self._changing is not None:
+            self._changing.cancel()
+
+    async def _carry_through(self, workers: int) -> None:
+        try:
+            if workers > len(self._places):
+                await self._add(workers - len(self._places))
+            else:
+                await self._remove(self._places[workers:])
+        except CannotStart as error:
+            self._note(WorkerChangePhase.ABORTED, reason=str(error))
+            _log.warning("%d workers as before: %s", len(self._places), error)
+        except Exception:  # noqa: BLE001 - whoever waits for the end of the change must hear of it
+            self._note(WorkerChangePhase.ABORTED, reason="it failed; the gateway's log has the reason")
+            _log.exception("the number of workers could not be changed")
+        else:
+            self._note(WorkerChangePhase.DONE)
+            _log.info("%d workers", len(self._places))
+        finally:
+            self._changing = None
+
+    async def _add(self, number: int) -> None:
+        """All of them, or none."""
+        free = list(islice((place for place in count() if place not in self._places), number))
+        results = await asyncio.gather(
+            *(self._workers.add(worker_at(place), self._prepare) for place in free), return_exceptions=True
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            good = [worker_at(place) for place, result in zip(free, results, strict=True) if result is None]
+            if good:
+                await self._drain(good)
+            raise failures[0]
+        self._places = sorted(self._places + free)
+
+    async def _remove(self, places: list[int]) -> None:
+        # From here on they are not started again, whatever becomes of the change.
+        self._places = self._places[: -len(places)]
+        await self._drain([worker_at(place) for place in places])
+
+    async def _drain(self, names: list[str]) -> None:
+        how = Stop(batch=max(1, BATCH // len(names)), spread=DRAIN_SPREAD, limit=DRAIN_LIMIT)
+        clients = await self._clients(names)
+        self._note(WorkerChangePhase.DRAINING, clients=clients, left=clients)
+        stopping = asyncio.ensure_future(self._workers.stop(KILL_LIMIT, *names, how=how))
+        try:
+            while not (await asyncio.wait([stopping], timeout=LOOK_PERIOD))[0]:
+                self._note(WorkerChangePhase.DRAINING, left=await self._clients(names))
+        finally:
+            stopping.cancel()
+        self._note(WorkerChangePhase.DRAINING, left=0, killed=tuple(stopping.result()))
+
+    async def _clients(self, names: list[str]) -> int:
+        """How many clients are connected to these workers."""
+        children = [child for name, child in self._workers.children.items() if name in names]
+        answers = await asyncio.gather(
+            *(child.link.ask(AskStatus(), WorkerStatus, LOOK_PERIOD) for child in children), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, LinkClosed | TimeoutError):
+                raise answer
+        return sum(answer.connections for answer in answers if isinstance(answer, WorkerStatus))
+
+    def _note(self, phase: WorkerChangePhase, **news: object) -> None:
+        assert self.change is not None
+        seconds = asyncio.get_running_loop().time() - self._began
+        self.change = replace(self.change, phase=phase, seconds=seconds, **news)

@@ -1,0 +1,90 @@
+"""`roost verify` on a real node, and the canary that nobody else can find."""
+
+import asyncio
+import json
+import stat
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+
+import pytest
+
+from roost.shared.canary import canary_path, canary_topic
+from roost.witness import MAX_FAULTS
+from tests.e2e.node import Node
+from tests.e2e.raw import RawClient
+
+SMALL = ("--clients", "20", "--publishers", "5", "--rate", "10")
+
+
+def token(node: Node) -> str:
+    return (node.run_dir / "canary_token").read_text()
+
+
+def test_a_node_that_keeps_its_promises(node: Node) -> None:
+    result = node.run("verify", "--seconds", "1", *SMALL)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "nothing lost, nothing twice, nothing out of order" in result.stdout
+    assert "50 messages" in result.stdout
+    assert "longest pause" in result.stdout
+
+
+def test_the_findings_for_programs(node: Node) -> None:
+    found = node.ask("verify", "--seconds", "1", *SMALL)
+    assert found["faults"] == {}
+    assert (found["clients"], found["connected"], found["sent"], found["disconnected"]) == (20, 20, 50, 0)
+    # Two of the clients leave a topic now and then.
+    assert 18 * 50 <= found["heard"] <= 20 * 50
+
+
+def test_the_token_is_its_owners(node: Node) -> None:
+    assert stat.S_IMODE((node.run_dir / "canary_token").stat().st_mode) == 0o600
+    assert len(token(node)) >= 40
+
+
+@pytest.mark.parametrize("guess", ["", "guess", "guess/websocket"])
+def test_without_the_token_there_is_nothing(node: Node, guess: str) -> None:
+    request = urllib.request.Request(f"http://127.0.0.1:{node.port}/.roost/canary/{guess}")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == HTTPStatus.NOT_FOUND
+    refused.value.close()
+
+
+async def test_the_canarys_topics_are_out_of_the_applications_reach_and_the_other_way_round(node: Node) -> None:
+    topic = canary_topic("test", 0)
+    unmatched = {"status": "error", "response": {"reason": "unmatched topic"}}
+    async with RawClient(node.url) as client:
+        assert (await client.ask(["1", "1", topic, "phx_join", {}]))[4] == unmatched
+    canary = f"ws://127.0.0.1:{node.port}{canary_path(token(node))}"
+    async with RawClient(canary) as client:
+        assert (await client.ask(["1", "1", "room:a", "phx_join", {}]))[4] == unmatched
+        assert set(await client.join(topic)) == {"worker"}
+        assert (await asyncio.to_thread(node.ask, "topics"))["topics"] == []
+
+
+def test_faults_are_named_and_are_the_exit_status() -> None:
+    with Node("tests.applications.stammer:endpoint") as node:
+        result = node.run("verify", "--seconds", "2", *SMALL, "--json")
+        assert result.returncode == 1, result.stderr
+        found = json.loads(result.stdout)
+        assert set(found["faults"]) == {"twice"}
+        # Messages 10 and 20 of each publisher, to all but whoever was just away from a topic.
+        assert 18 * 10 <= found["faults"]["twice"] <= 20 * 10
+        assert len(found["examples"]) == MAX_FAULTS
+        shown = node.run("verify", "--seconds", "1", *SMALL)
+        assert shown.returncode == 1
+        assert "got message 10 of client 0 again" in shown.stdout
+        assert "faults: " in shown.stdout
+
+
+def test_more_publishers_than_clients_are_refused(node: Node) -> None:
+    result = node.run("verify", "--clients", "2", "--publishers", "3")
+    assert result.returncode == 2
+    assert result.stderr == "--publishers must be at most --clients (2), not 3\n"
+
+
+def test_no_node_is_said_in_one_line(node: Node) -> None:
+    result = node.run("verify", "--run-dir", str(node.run_dir / "nothing"))
+    assert result.returncode == 1
+    assert result.stderr.startswith("no node runs in")

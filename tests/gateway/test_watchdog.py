@@ -1,0 +1,90 @@
+"""A blocked loop is noticed, once, and the application's line is named."""
+
+import asyncio
+import logging
+import sys
+import sysconfig
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from roost.gateway import watchdog
+from roost.gateway.watchdog import Call, Watchdog, culprit, stack
+
+LIMIT = 10.0
+LIBRARY = sysconfig.get_path("stdlib")
+PACKAGES = sysconfig.get_path("purelib")
+
+HANDLER = Call("chat", "RoomChannel.new_msg", "/srv/chat.py", 12)
+HELPER = Call("chat.database", "fetch", "/srv/chat/database.py", 34)
+CLIENT = Call("requests.api", "get", f"{PACKAGES}/requests/api.py", 73)
+SOCKET = Call("ssl", "SSLSocket.read", f"{LIBRARY}/ssl.py", 1107)
+RUNNER = Call("roost.gateway.eager", "Runner.run", "/opt/roost/gateway/eager.py", 47)
+WORKER = Call("__main__", "main", "/opt/roost/gateway/worker_process.py", 129)
+RUNPY = Call("runpy", "_run_code", "<frozen runpy>", 88)
+BOTTOM = (RUNNER, WORKER, RUNPY)
+
+
+class Heard(logging.Handler):
+    """Says when something was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.some = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+        self.some.set()
+
+
+@pytest.mark.parametrize(
+    ("calls", "blamed"),
+    [
+        ((HANDLER, *BOTTOM), HANDLER),
+        ((SOCKET, CLIENT, HELPER, HANDLER, *BOTTOM), HELPER),
+        ((RUNNER, HANDLER, *BOTTOM), HANDLER),
+        ((SOCKET, CLIENT, *BOTTOM), CLIENT),
+        ((SOCKET, *BOTTOM), SOCKET),
+        (BOTTOM, RUNNER),
+        ((), None),
+    ],
+    ids=["handler", "what it calls", "by way of ours", "an installed application", "library", "ours", "nothing"],
+)
+def test_the_applications_innermost_call_is_blamed(calls: tuple[Call, ...], blamed: Call | None) -> None:
+    assert culprit(calls) == blamed
+
+
+def test_a_stack_names_functions_with_their_classes() -> None:
+    class Inner:
+        def look(self) -> list[Call]:
+            return stack(sys._getframe())
+
+    first, second, *_ = Inner().look()
+    assert first.function.endswith("Inner.look")
+    assert second.function == "test_a_stack_names_functions_with_their_classes"
+    assert (second.module, second.file) == (__name__, __file__)
+
+
+async def test_a_blocked_loop_is_said_once_with_file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "PERIOD", 0.01)
+    monkeypatch.setattr(watchdog, "BLOCKED_LIMIT", 0.1)
+    monkeypatch.chdir(Path(__file__).parents[1])
+    heard = Heard()
+    logging.getLogger("roost.watchdog").addHandler(heard)
+    watching = Watchdog(asyncio.get_running_loop())
+    watching.start()
+    try:
+        for times in (1, 2):
+            heard.some.clear()
+            assert heard.some.wait(LIMIT)  # this blocks the loop
+            time.sleep(0.3)
+            assert len(heard.lines) == times
+            await asyncio.to_thread(watching._answered.wait, LIMIT)
+    finally:
+        watching.close()
+        logging.getLogger("roost.watchdog").removeHandler(heard)
+    assert "the loop has been blocked for 0.1 s by gateway/test_watchdog.py:" in heard.lines[0]
+    assert "in test_a_blocked_loop_is_said_once_with_file_and_line: use an async library" in heard.lines[0]
