@@ -11,11 +11,13 @@ from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.shared.config import Settings
 from roost.shared.control import (
+    AskConfig,
     AskResharding,
     AskStatus,
     AskSubscribers,
     AskTopics,
     AskWorkerChange,
+    ConfigRow,
     GatewayStatus,
     JoinNode,
     MapChanged,
@@ -24,6 +26,7 @@ from roost.shared.control import (
     Publishing,
     ScaleShards,
     ScaleWorkers,
+    SetConfig,
     ShardStatus,
     Stop,
     SubscriberRow,
@@ -127,8 +130,10 @@ class Broker:
                 return self._shards.scale(shards)
             case AskResharding():
                 return self._shards.resharding
+            case AskConfig() | SetConfig():
+                return await self._ask_gateway(message, list[ConfigRow])
             case ScaleWorkers() | AskWorkerChange():
-                return await self._ask_gateway(message)
+                return await self._ask_gateway(message, WorkerChange | None)
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
@@ -168,11 +173,11 @@ class Broker:
             silent=tuple(silent),
         )
 
-    async def _ask_gateway(self, question: ScaleWorkers | AskWorkerChange) -> WorkerChange | None:
+    async def _ask_gateway(self, question: Message, answer: Any) -> Any:
         """What the gateway answers. Raises Refused, in its words or for want of a gateway."""
         for gateway in self._gateways:
             try:
-                return await gateway.ask(question, WorkerChange | None, ANSWER_LIMIT)  # type: ignore[arg-type]
+                return await gateway.ask(question, answer, ANSWER_LIMIT)
             except LinkClosed:
                 continue
             except TimeoutError:

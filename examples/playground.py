@@ -66,5 +66,5 @@ class RoomChannel(Channel[PlaygroundSocket]):
 PlaygroundSocket.route("room:*", RoomChannel)
 PlaygroundSocket.route("numbers:*", NumbersChannel)
 
-endpoint = Endpoint()
+endpoint = Endpoint(check_origin=False)
 endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None))

@@ -61,10 +61,10 @@ def listener(address: Address) -> socket.socket:
     return _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port, shared=True)
 
 
-def url(address: Address) -> str:
+def url(address: Address, scheme: str = "http") -> str:
     """Where a browser finds it."""
     host, port = address
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:

@@ -25,6 +25,7 @@ from roost.gateway.socket import Socket
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.bus import Lane
 from roost.shared.frames import CloseCode
+from roost.shared.message_limits import MAX_FIELD_BYTES, check_fields
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
 from roost.shared.topics import application_topic
@@ -106,6 +107,8 @@ class Client:
         """A message of the client; text is UTF-8 that was checked."""
         try:
             message = self.serializer.decode(data, binary)
+            if len(data) > MAX_FIELD_BYTES:
+                check_fields(message)
         except BadClientMessage as error:
             _log.info("closing connection %d: %s", self.socket.number, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)

@@ -1,11 +1,11 @@
 """What an application makes one of: where its sockets are mounted, and what serves everything else."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
-from roost.gateway.outbox import MAX_OUTBOUND_BYTES
+from roost.gateway.mount import Mount, WebSocket, make_mount
+from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
 from roost.shared.serializer import encode_broadcast
@@ -14,57 +14,46 @@ from roost.shared.topics import application_topic
 if TYPE_CHECKING:
     from roost.gateway.runtime import Runtime
 
-IDLE_TIMEOUT: Final = 60.0
-"""Seconds after the last bytes of a client; phoenix.js sends a heartbeat every 30 s."""
-
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class WebSocket:
-    """How a socket is served over WebSocket."""
-
-    timeout: float | None = IDLE_TIMEOUT
-    """Seconds without a byte from the client after which it is disconnected; None for never."""
-    path: str = "/websocket"
-    """Appended to the path of the mount."""
-    max_outbound_bytes: int = MAX_OUTBOUND_BYTES
-    """Bytes that may wait for a client; beyond them its channels' `when_slow` decides."""
-
-    def __post_init__(self) -> None:
-        if self.timeout is not None and self.timeout <= 0:
-            raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
-        if self.max_outbound_bytes <= 0:
-            raise ValueError(f"max_outbound_bytes must be more than 0, not {self.max_outbound_bytes!r}")
-        _check_path(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A socket at a path."""
-
-    path: str
-    socket: type[Socket]
-    websocket: WebSocket = field(default_factory=WebSocket)
-
-    def __post_init__(self) -> None:
-        _check_path(self.path)
 
 
 class Endpoint:
     """Sockets by path. Everything that is for none of them goes to `app`, an ASGI application."""
 
-    def __init__(self, *, sockets: Mapping[str, type[Socket]] | None = None, app: AsgiApp | None = None) -> None:
-        """`sockets` are mounted by path with the default options; `mount` adds others."""
+    def __init__(
+        self,
+        *,
+        sockets: Mapping[str, type[Socket]] | None = None,
+        app: AsgiApp | None = None,
+        check_origin: CheckOrigin = True,
+        host: str | None = None,
+    ) -> None:
+        """`sockets` are mounted by path with the default options; `mount` adds others.
+
+        `check_origin` says which pages may connect (see `WebSocket`); by default those of `host`, which is
+        ROOST_PUBLIC_HOST unless it is given here.
+        """
         self.app = app
         self.mounts: list[Mount] = []
+        self._check_origin = check_origin
+        self._host = host
         self._runtime: Runtime | None = None
+        self._secrets: tuple[str, ...] = ()
+        read_check_origin(check_origin)
         for path, socket in (sockets or {}).items():
             self.mount(path, socket)
 
-    def mount(self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None) -> Mount:
-        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`."""
-        mount = Mount(path, socket, websocket or WebSocket())
+    def mount(
+        self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None, auth_token: bool = False
+    ) -> Mount:
+        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`.
+
+        A segment `:name` of the path stands for any text, which becomes a parameter. With `auth_token` the client may
+        give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
+        """
+        mount = make_mount(
+            path, socket, websocket or WebSocket(), auth_token=auth_token, check_origin=self._check_origin
+        )
         self.mounts.append(mount)
         return mount
 
@@ -92,11 +81,20 @@ class Endpoint:
             raise RuntimeError("the endpoint is not being served: this works in a worker, after `roost gateway` began")
         return self._runtime
 
-    def serve(self, runtime: "Runtime") -> None:
-        """Be served by a worker."""
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The node's secrets: keys of what is made are derived from the first. Raises RuntimeError outside a worker."""
+        _ = self.runtime
+        return self._secrets
+
+    @property
+    def host(self) -> str | None:
+        """The host name under which browsers know this endpoint."""
+        return self._host
+
+    def serve(self, runtime: "Runtime", secrets: tuple[str, ...] = (), host: str | None = None) -> None:
+        """Be served by a worker; `host` is the node's."""
         self._runtime = runtime
-
-
-def _check_path(path: str) -> None:
-    if not path.startswith("/") or path.endswith("/"):
-        raise ValueError(f"a path begins with / and does not end with it, {path!r} is not one")
+        self._secrets = secrets
+        if self._host is None:
+            self._host = host

@@ -6,32 +6,31 @@ the application's own ASGI app, its WebSocket routes included.
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from roost.gateway.capacity import RETRY_AFTER
 from roost.gateway.client import Client
-from roost.gateway.connect_info import ConnectInfo
-from roost.gateway.handshake import (
-    MAX_HEAD_BYTES,
-    BadRequest,
-    Refused,
-    RequestHead,
-    choose_serializer,
-    read_params,
-    response,
-    target_path,
-)
+from roost.gateway.connect_info import PeerData
+from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
 from roost.gateway.replies import Error, Ok
+from roost.gateway.review import Surroundings, refusal, review
+from roost.gateway.session import read_session
 from roost.gateway.websocket import WebSocketTransport
 
 if TYPE_CHECKING:
-    from roost.gateway.endpoint import Mount
+    from roost.gateway.capacity import Place
+    from roost.gateway.mount import Mount
+    from roost.gateway.review import Candidate
     from roost.gateway.site import Site
     from roost.gateway.socket import Socket
-    from roost.shared.serializer import Serializer
+    from roost.gateway.socket_paths import Found
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
+
+_COME_AGAIN: Final = f"retry-after: {RETRY_AFTER}\r\n"
 
 _log = logging.getLogger("roost.entrance")
 
@@ -39,13 +38,14 @@ _log = logging.getLogger("roost.entrance")
 class Entrance(asyncio.Protocol):
     """One connection until it is known whose it is; if it is ours, until the handshake is done."""
 
-    __slots__ = ("_data", "_deciding", "_site", "_transport", "_upgrading", "heard")
+    __slots__ = ("_data", "_deciding", "_place", "_site", "_transport", "_upgrading", "heard")
 
     def __init__(self, site: "Site", *, upgrading: bool) -> None:
         """`upgrading`: the connection had other requests before, so uvicorn has read the head and hands it over."""
         self._site = site
         self._upgrading = upgrading
         self._transport: asyncio.Transport
+        self._place: Place | None = None
         self._data = b""
         self._deciding = False
         self.heard = 0.0
@@ -54,7 +54,12 @@ class Entrance(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._site.entrances.add(self)
+        peer = transport.get_extra_info("peername")
+        self._place = self._site.capacity.enter(peer[0] if peer else "")
+        if self._place is None:
+            self._transport.abort()
+        else:
+            self._site.entrances.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -73,6 +78,8 @@ class Entrance(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - it is gone, however it went
         self._site.entrances.remove(self)
+        if self._place is not None:
+            self._place.leave()
 
     def silent(self) -> None:
         """The request's head has not come in time."""
@@ -83,91 +90,129 @@ class Entrance(asyncio.Protocol):
     def _decide(self) -> None:
         self._site.entrances.remove(self)
         data = self._data
+        place = self._place
+        if place is None:
+            return
+        if place.refusal is not None:
+            self._send(response(place.refusal, more=_COME_AGAIN))
+            return
         if len(data.partition(_END_OF_HEAD)[0]) > MAX_HEAD_BYTES:
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
-        mount = self._site.find(target_path(data))
-        if mount is not None:
-            self._handshake(mount)
+        found = self._site.find(target_path(data))
+        if found is not None:
+            self._handshake(found)
             return
-        successor = self._site.uvicorn_protocol(upgrading=self._upgrading)
+        successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)
         successor.connection_made(self._transport)
         self._transport.set_protocol(successor)
         successor.data_received(data)
 
     # Ours
 
-    def _handshake(self, mount: "Mount") -> None:
+    def _handshake(self, found: "Found[Mount]") -> None:
         head, _, self._data = self._data.partition(_END_OF_HEAD)
         try:
             request = RequestHead(head + _END_OF_HEAD)
-            if request.method != "GET":
-                raise Refused(HTTPStatus.BAD_REQUEST)
-            params = read_params(request.query)
-            serializer = choose_serializer(params)
         except BadRequest as error:
             self._answer(HTTPStatus.BAD_REQUEST, str(error))
-        except Refused as refused:
-            self._answer(refused.status, refused.body)
-        else:
-            self._connect(mount, request, params, serializer)
+            return
+        around = self._surroundings()
+        if around is not None:
+            coming = self._admit(found, request, around)
+            self._site.runtime.runner.run(coming, None, partial(self._admitted, found.mount, request))
 
-    def _connect(self, mount: "Mount", request: RequestHead, params: dict[str, Any], serializer: "Serializer") -> None:
-        info = ConnectInfo(
-            peer=self._transport.get_extra_info("peername")[:2],
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            transport="websocket",
-        )
+    def _surroundings(self) -> Surroundings | None:
+        """None if the client is gone already."""
+        transport = self._transport
+        peer = transport.get_extra_info("peername")
+        here = transport.get_extra_info("sockname")
+        if peer is None or here is None:
+            return None
+        tls = transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        return Surroundings(PeerData(peer[0], peer[1], certificate), tls is not None, here[0], here[1])
+
+    async def _admit(
+        self, found: "Found[Mount]", request: RequestHead, around: Surroundings
+    ) -> "tuple[Candidate, Socket, Any]":
+        """Ask the application about a client that nothing else speaks against. Raises Refused."""
         runtime = self._site.runtime
+        mount = found.mount
+        candidate = review(mount, found.params, request, around, runtime.endpoint.host)
+        info = candidate.info
+        if mount.websocket.session is not None:
+            info = replace(info, session=await read_session(mount.websocket, candidate.params, info))
         socket = mount.socket()
+        socket.endpoint = runtime.endpoint
         socket.number = runtime.next_number()
-        then = partial(self._connected, mount, request, socket, serializer)
-        runtime.runner.run(socket.connect(params, info), None, then)
+        return candidate, socket, await socket.connect(candidate.params, info)
 
-    def _connected(
-        self,
-        mount: "Mount",
-        request: RequestHead,
-        socket: "Socket",
-        serializer: "Serializer",
-        value: Any,
-        error: BaseException | None,
-    ) -> None:
-        name = type(socket).__name__
+    def _admitted(self, mount: "Mount", request: RequestHead, value: Any, error: BaseException | None) -> None:
         if self._transport.is_closing():
             return
-        if error is not None:
-            _log.error("%s crashed in connect", name, exc_info=error)
+        if isinstance(error, Refused):
+            self._refuse(error)
+        elif error is not None:
+            _log.error("%s crashed in connect", mount.socket.__name__, exc_info=error)
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR)
-        elif isinstance(value, Ok) and isinstance(socket.id, str | None):
-            self._upgrade(mount, request, socket, serializer)
         else:
-            if isinstance(value, Ok):
-                _log.error("%s.id must be a str or None, not %r", name, socket.id)
-            elif not isinstance(value, Error):
-                _log.error("%s.connect returned %r; it returns Ok() or Error()", name, value)
-            self._answer(HTTPStatus.FORBIDDEN)
+            candidate, socket, verdict = value
+            if isinstance(verdict, Ok) and isinstance(socket.id, str | None):
+                self._upgrade(mount, request, candidate, socket)
+            else:
+                self._send(_verdict(socket, verdict))
 
-    def _upgrade(self, mount: "Mount", request: RequestHead, socket: "Socket", serializer: "Serializer") -> None:
+    def _upgrade(self, mount: "Mount", request: RequestHead, candidate: "Candidate", socket: "Socket") -> None:
         site = self._site
         try:
-            accepted = site.judge.accept(request)
+            accepted = site.judge.accept(request, candidate.subprotocol)
         except Refused as refused:
-            self._answer(refused.status, refused.body)
+            self._refuse(refused)
             return
         transport = self._transport
         transport.write(accepted)
         websocket = WebSocketTransport(
-            transport, site.runtime.turn, site.wheel(mount), site.runtime.drops, mount.websocket.max_outbound_bytes
+            transport,
+            site.runtime.turn,
+            site.wheel(mount),
+            site.runtime.drops,
+            mount.websocket.max_outbound_bytes,
+            mount.websocket.max_frame_size,
+            self._place,
         )
-        websocket.open(Client(site.runtime, socket, serializer, websocket))
+        websocket.open(Client(site.runtime, socket, candidate.serializer, websocket))
         transport.set_protocol(websocket)
         if self._data:
             websocket.data_received(self._data)
 
+    # Answers
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.reason:
+            _log.warning("refused: %s", refused.reason)
+        self._answer(refused.status, refused.body)
+
     def _answer(self, status: HTTPStatus, body: str = "") -> None:
+        self._send(response(status, body))
+
+    def _send(self, answer: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(response(status, body))
+            self._transport.write(answer)
             self._transport.close()
+
+
+def _verdict(socket: "Socket", verdict: Any) -> bytes:
+    """The response to a client that the application does not let in; what it should not have returned is logged."""
+    name = type(socket).__name__
+    try:
+        if isinstance(verdict, Error):
+            return refusal(verdict)
+    except TypeError as error:
+        _log.error("%s.connect returned %r: %s", name, verdict, error)
+        return response(HTTPStatus.FORBIDDEN)
+    if isinstance(verdict, Ok):
+        _log.error("%s.id must be a str or None, not %r", name, socket.id)
+    else:
+        _log.error("%s.connect returned %r; it returns Ok() or Error()", name, verdict)
+    return response(HTTPStatus.FORBIDDEN)

@@ -21,7 +21,7 @@ except ImportError:  # a wheel without the compiled part
     from websockets.utils import apply_mask
 
 MAX_MESSAGE_BYTES: Final = 10_000_000
-"""A longer message, in one frame or in several, ends the connection with 1009."""
+"""A longer message, in one frame or in several, ends the connection with 1009; unless another limit is given."""
 MAX_TAIL_BYTES: Final = 4096
 """A frame of which part has arrived is kept here up to this size; a larger one is the library's to collect."""
 
@@ -40,9 +40,10 @@ class BinaryMessage(bytes):
 class FrameReader:
     """One client's stream: bytes in, messages out, and what the protocol itself wants answered in `outgoing`."""
 
-    __slots__ = ("_library", "_message", "_owed", "_tail", "finished", "outgoing", "unread")
+    __slots__ = ("_library", "_max_message_bytes", "_message", "_owed", "_tail", "finished", "outgoing", "unread")
 
-    def __init__(self) -> None:
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max_message_bytes = max_message_bytes
         self._tail = b""
         self._library: ServerProtocol | None = None
         self._owed = 0
@@ -85,7 +86,7 @@ class FrameReader:
                 if _looks_usual(data, at, end):
                     self._tail = data[at:]
                     break
-                self._library = _library()
+                self._library = self._make_library()
                 continue
             length = data[at + 1] & 0x7F
             head = 6
@@ -93,8 +94,13 @@ class FrameReader:
                 length = data[at + 2] << 8 | data[at + 3] if length == _MEDIUM else MAX_MESSAGE_BYTES
                 head = 8
             stop = at + head + length
-            if data[at] != _WHOLE_TEXT or data[at + 1] < _MASKED or (stop > end and length > MAX_TAIL_BYTES):
-                self._library = _library()
+            if (
+                data[at] != _WHOLE_TEXT
+                or data[at + 1] < _MASKED
+                or (stop > end and length > MAX_TAIL_BYTES)
+                or length > self._max_message_bytes
+            ):
+                self._library = self._make_library()
                 continue
             if stop > end:
                 self._tail = data[at:]
@@ -108,7 +114,7 @@ class FrameReader:
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Begin the closing handshake; what the client still sends is read and dropped."""
-        library = self._library or _library()
+        library = self._library or self._make_library()
         self._library = library
         if library.state is OPEN:
             library.send_close(code, reason)
@@ -163,12 +169,15 @@ class FrameReader:
         try:
             payload.decode()
         except UnicodeDecodeError:
-            library = self._library or _library()
+            library = self._library or self._make_library()
             self._library = library
             library.fail(CloseCode.INVALID_DATA)
             self._collect(library)
             return False
         return True
+
+    def _make_library(self) -> ServerProtocol:
+        return ServerProtocol(state=OPEN, max_size=self._max_message_bytes)
 
     def _collect(self, library: ServerProtocol) -> None:
         for data in library.data_to_send():
@@ -186,10 +195,6 @@ class _Message:
     def __init__(self, *, binary: bool) -> None:
         self.binary = binary
         self.payload = bytearray()
-
-
-def _library() -> ServerProtocol:
-    return ServerProtocol(state=OPEN, max_size=MAX_MESSAGE_BYTES)
 
 
 def _looks_usual(data: bytes, at: int, end: int) -> bool:

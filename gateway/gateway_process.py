@@ -4,28 +4,36 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import ExitStack
 from typing import Any, Final
 
 from roost.gateway.addresses import Address, Reservation, url
 from roost.gateway.scaling import WorkerScaling, worker_at
-from roost.shared.config import Settings
+from roost.gateway.tls import server_context
+from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
+    AskConfig,
     AskStatus,
     AskWorkerChange,
+    ConfigRow,
     GatewayStatus,
     JoinNode,
+    LimitsChanged,
     MapChanged,
     Message,
     Publishing,
     Ready,
     ScaleWorkers,
+    SetConfig,
     StartWorker,
     Stop,
     TakeWorkerNumber,
+    Tls,
     WorkerExited,
     WorkerStatus,
 )
 from roost.shared.failures import CannotStart
+from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
@@ -44,12 +52,21 @@ _log = logging.getLogger("roost.gateway")
 class Gateway:
     """The gateway of one node."""
 
-    def __init__(self, app: str, settings: Settings, run_dir: RunDirectory, addresses: tuple[Address, ...]) -> None:
+    def __init__(
+        self,
+        app: str,
+        settings: Settings,
+        run_dir: RunDirectory,
+        addresses: tuple[Address, ...],
+        tls: Tls | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._run_dir = run_dir
         self._addresses = addresses
-        self._secret = settings.secret_key_base or run_dir.secret_key_base()
+        self._tls = tls
+        self._https_addresses = tls.addresses if tls else ()
+        self._secrets = (settings.secret_key_base or run_dir.secret_key_base(), *settings.old_secret_key_bases)
         self._workers = Supervisor(
             "roost.gateway.worker_process",
             self._worker_told,
@@ -119,6 +136,10 @@ class Gateway:
         match message:
             case AskStatus():
                 return await self._status()
+            case AskConfig():
+                return self._config()
+            case SetConfig(name, value):
+                return self._configure(name, value)
             case ScaleWorkers(workers):
                 if self._scaling is None or self._stop.is_set():
                     raise Refused("the gateway is stopping")
@@ -126,6 +147,23 @@ class Gateway:
             case AskWorkerChange():
                 return self._scaling and self._scaling.change
         raise Refused(f"a gateway does not know {type(message).__name__}")
+
+    def _config(self) -> list[ConfigRow]:
+        return [
+            ConfigRow(name, str(getattr(self._settings, name)), setting.meaning)
+            for name, setting in live_settings().items()
+        ]
+
+    def _configure(self, name: str, value: str) -> list[ConfigRow]:
+        """Until the gateway ends, for workers that are started later too."""
+        try:
+            self._settings = with_live_setting(self._settings, name, value)
+        except BadSetting as error:
+            raise Refused(str(error)) from None
+        _log.info("%s is %s from now on", name, value)
+        for worker in self._workers.children.values():
+            worker.link.tell(LimitsChanged(limits_of(self._settings)))
+        return self._config()
 
     def _adopt(self, shard_map: ShardMap) -> None:
         for worker in self._workers.children.values():
@@ -135,7 +173,16 @@ class Gateway:
 
     async def _next_worker(self) -> StartWorker:
         number = await self._take_number()
-        return StartWorker(number, str(self._run_dir.path), self._app, self._addresses, self._secret)
+        return StartWorker(
+            number,
+            str(self._run_dir.path),
+            self._app,
+            self._addresses,
+            self._secrets,
+            public_host=self._settings.public_host,
+            limits=limits_of(self._settings),
+            tls=self._tls,
+        )
 
     async def _take_number(self) -> int:
         while True:
@@ -150,10 +197,13 @@ class Gateway:
         if isinstance(message, Publishing) and self._broker is not None:
             self._broker.tell(message)
         if isinstance(message, Ready):
+            # They may have changed while it was being started.
+            worker.link.tell(LimitsChanged(limits_of(self._settings)))
             waited = bool(self._waiting)
             self._waiting.discard(worker.name)
             if waited and not self._waiting:
-                _log.info("serving %s at %s", self._app, ", ".join(map(url, self._addresses)))
+                urls = [*map(url, self._addresses), *(url(address, "https") for address in self._https_addresses)]
+                _log.info("serving %s at %s", self._app, ", ".join(urls))
 
     async def _worker_asked(self, worker: Child, message: Message) -> Any:
         raise Refused(f"the gateway answers no {type(message).__name__} to {worker.name}")
@@ -165,7 +215,9 @@ class Gateway:
 
     async def _status(self) -> GatewayStatus:
         answers, silent = await self._workers.ask_all(AskStatus(), WorkerStatus, ANSWER_LIMIT)
-        return GatewayStatus(os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent))
+        return GatewayStatus(
+            os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent), self._https_addresses
+        )
 
 
 def run_gateway(app: str, settings: Settings) -> None:
@@ -179,11 +231,23 @@ def run_gateway(app: str, settings: Settings) -> None:
             "one is enough, set ROOST_WORKERS for more worker processes"
         ) from None
 
-    async def run(addresses: tuple[Address, ...]) -> None:
-        await Gateway(app, settings, run_dir, addresses).run()
+    async def run(addresses: tuple[Address, ...], tls: Tls | None) -> None:
+        await Gateway(app, settings, run_dir, addresses, tls).run()
 
     try:
-        with Reservation(settings.host, settings.port) as reservation:
-            asyncio.run(run(reservation.addresses))
+        with ExitStack() as held:
+            addresses = held.enter_context(Reservation(settings.host, settings.port)).addresses
+            asyncio.run(run(addresses, _reserve_https(settings, held)))
     finally:
         lock.release()
+
+
+def _reserve_https(settings: Settings, held: ExitStack) -> Tls | None:
+    """What workers need for https, if there is a certificate. Raises CannotStart if it is none."""
+    if settings.certfile is None:
+        if settings.keyfile is not None:
+            raise CannotStart("ROOST_KEYFILE without ROOST_CERTFILE: https needs the certificate too")
+        return None
+    server_context(settings.certfile, settings.keyfile)
+    reservation = held.enter_context(Reservation(settings.host, settings.https_port))
+    return Tls(settings.certfile, settings.keyfile, reservation.addresses)

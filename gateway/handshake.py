@@ -1,12 +1,12 @@
 """The opening handshake of a WebSocket: the request's head, its verdict, the response's bytes. Pure.
 
 The request is judged by the websockets library. Refusals are answered as Phoenix 1.8 answers them: 400 with a sentence
-that names the first offending header, 403 with an empty body when the application or the version refuses.
+that names the first offending header, 403 with an empty body when the version refuses.
 """
 
+import re
 from http import HTTPStatus
-from typing import Final
-from urllib.parse import parse_qsl
+from typing import Any, Final
 
 import httptools
 from websockets.datastructures import Headers
@@ -20,8 +20,18 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 """A longer request head is answered 431."""
 
 _ACCEPTED: Final = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
 )
+_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SEMVER: Final = re.compile(
+    rf"(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER})"
+    rf"(?:-(?P<pre>{_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+)
+"""https://semver.org, version 2.0.0."""
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class BadRequest(ValueError):
@@ -31,10 +41,12 @@ class BadRequest(ValueError):
 class Refused(Exception):
     """The request is answered with a status instead of a connection."""
 
-    def __init__(self, status: HTTPStatus, body: str = "") -> None:
+    def __init__(self, status: HTTPStatus, body: str = "", *, reason: str = "") -> None:
+        """`reason` is for the log, where whoever runs the server is to hear of it."""
         super().__init__(status, body)
         self.status = status
         self.body = body
+        self.reason = reason
 
 
 class RequestHead:
@@ -74,21 +86,16 @@ def target_path(head: bytes) -> str | None:
     return parts[1].partition(b"?")[0].decode("latin-1") if len(parts) == 3 else None
 
 
-def choose_serializer(params: dict[str, str]) -> Serializer:
+def choose_serializer(params: dict[str, Any]) -> Serializer:
     """The serializer for the `vsn` parameter; without one it is V1, as in Phoenix. Raises Refused."""
     version = params.get("vsn", "1.0.0")
-    for serializer, minor in ((V1, "1.0."), (V2, "2.0.")):
-        if version.startswith(minor) and version[len(minor) :].isdigit():
-            return serializer
-    raise Refused(HTTPStatus.FORBIDDEN)
-
-
-def read_params(query: str) -> dict[str, str]:
-    """The parameters of a query string. Raises Refused."""
-    try:
-        return dict(parse_qsl(query, keep_blank_values=True, errors="strict"))
-    except UnicodeDecodeError:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the query string is not valid UTF-8") from None
+    match = _SEMVER.fullmatch(version) if isinstance(version, str) else None
+    # A pre-release comes before its release, so that of 2.0.0 is too old and that of 2.0.1 is not.
+    if match and match["minor"] == "0" and not (match["patch"] == "0" and match["pre"]):
+        for serializer, major in ((V1, "1"), (V2, "2")):
+            if match["major"] == major:
+                return serializer
+    raise Refused(HTTPStatus.FORBIDDEN, reason=f"the client asks for vsn {version!r}; ~> 1.0.0 and ~> 2.0.0 are served")
 
 
 class Judge:
@@ -97,7 +104,7 @@ class Judge:
     def __init__(self) -> None:
         self._protocol = ServerProtocol()
 
-    def accept(self, head: RequestHead) -> bytes:
+    def accept(self, head: RequestHead, subprotocol: str | None = None) -> bytes:
         """The response that opens the connection. Raises Refused."""
         if head.version != "1.1":
             raise Refused(HTTPStatus.BAD_REQUEST, f"HTTP version {head.version} unsupported")
@@ -106,16 +113,16 @@ class Judge:
             accept, _, _ = self._protocol.process_request(request)
         except InvalidHandshake as error:
             raise Refused(HTTPStatus.BAD_REQUEST, _offence(head.headers) or str(error)) from None
-        return _ACCEPTED % accept.encode()
+        chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+        return _ACCEPTED % (accept.encode(), chosen.encode())
 
 
-def response(status: HTTPStatus, body: str = "") -> bytes:
-    """A whole response after which the connection is closed."""
-    content = body.encode()
-    kind = "content-type: text/plain; charset=utf-8\r\n" if content else ""
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(content)}\r\n{kind}connection: close\r\n\r\n"
-    )
+def response(status: int, body: str | bytes = b"", kind: str = "text/plain; charset=utf-8", more: str = "") -> bytes:
+    """A whole response after which the connection is closed. `kind` is the body's media type, `more` header lines."""
+    content = body.encode() if isinstance(body, str) else body
+    kind = f"content-type: {kind}\r\n" if content else ""
+    line = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"
+    head = f"{line}content-length: {len(content)}\r\n{kind}{more}connection: close\r\n\r\n"
     return head.encode() + content
 
 

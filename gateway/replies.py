@@ -19,9 +19,14 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """It is refused, and the payload says why; a refusal is a value, exceptions are for bugs."""
+    """It is refused, and the payload says why; a refusal is a value, exceptions are for bugs.
+
+    From `connect` it is an HTTP response: text and bytes go out as they are, other payloads as JSON, `{}` as no body.
+    """
 
     payload: Any = field(default_factory=dict)
+    http_status: int = 403
+    """Counts in `connect` alone."""
     status: str = field(default="error", init=False)
 
 

@@ -3,25 +3,36 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from uvicorn import Config, Server
 
 TICK: Final = 1.0
 """Seconds between two looks of uvicorn at its date header."""
+Listener = tuple[socket.socket, ssl.SSLContext | None]
+"""A listening socket, and what TLS on it is done with."""
+TLS_HANDSHAKE_TIMEOUT: Final = 10.0
+"""Seconds that a client has for its side of the TLS handshake."""
 
 
 class HostedServer(Server):
     """A uvicorn server that is stopped by `stop`."""
 
-    def __init__(self, config: Config, serves: Callable[[], None]) -> None:
-        """`serves` is called when connections are accepted."""
+    def __init__(
+        self,
+        config: Config,
+        serves: Callable[[], None],
+        https: Sequence[socket.socket] = (),
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """`serves` is called when connections are accepted; `https` are listeners for TLS with that context."""
         super().__init__(config)
         self.servers = []
         self._serves = serves
         self._stopping = asyncio.Event()
-        self._listeners: list[socket.socket] = []
+        self._listeners: list[Listener] = [(listener, context) for listener in https]
         self.arriving: set[asyncio.Task[Any]] = set()
         """Connections that were accepted at the last moment and have no protocol yet."""
         self.serving = False
@@ -29,18 +40,32 @@ class HostedServer(Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on these listeners until `stop`."""
-        self._listeners = sockets or []
+        self._listeners = [*((listener, None) for listener in sockets or ()), *self._listeners]
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen for http as uvicorn does, and for https beside it."""
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        for listener, context in self._listeners[len(self.servers) :]:
+            server = await loop.create_server(
+                self._protocol,
+                sock=listener,
+                ssl=context,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT,
+            )
+            self.servers.append(server)
 
     def stop_accepting(self) -> None:
         """Take no new connections; those that there are go on, those too that the kernel has queued."""
         self.serving = False
-        for listener, server in zip(self._listeners, self.servers, strict=False):
+        for (listener, context), server in zip(self._listeners, self.servers, strict=False):
             # The kernel resets what is queued at a listener when it closes: so nothing comes between these two.
             queued = _accept_all(listener)
             server.close()
             for connection in queued:
-                self._take(connection)
+                self._take(connection, context)
 
     def stop(self) -> None:
         """Stop accepting, finish requests under way, end the application's lifespan; then `serve` returns."""
@@ -63,9 +88,11 @@ class HostedServer(Server):
                 async with asyncio.timeout(TICK):
                     await self._stopping.wait()
 
-    def _take(self, connection: socket.socket) -> None:
+    def _take(self, connection: socket.socket, context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl))
+        timeout = TLS_HANDSHAKE_TIMEOUT if context else None
+        taking = loop.connect_accepted_socket(self._protocol, connection, ssl=context, ssl_handshake_timeout=timeout)
+        task = loop.create_task(taking)
         self.arriving.add(task)
         task.add_done_callback(self._arrived)
 

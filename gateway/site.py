@@ -4,43 +4,49 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import PlainTextResponse, Response
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from roost.gateway.entrance import Entrance
 from roost.gateway.handshake import Judge
 from roost.gateway.idle_wheel import IdleWheel
+from roost.gateway.socket_paths import SocketPaths
+from roost.gateway.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     import asyncio
 
-    from roost.gateway.endpoint import Endpoint, Mount
+    from roost.gateway.capacity import Capacity, Place
+    from roost.gateway.endpoint import Endpoint
+    from roost.gateway.mount import Mount
     from roost.gateway.runtime import Runtime
+    from roost.gateway.socket_paths import Found
     from roost.gateway.websocket import WebSocketTransport
 
 HEAD_TIMEOUT: Final = 10.0
 """Seconds that a client has for its first request's head."""
+_NOT_FOUND: Final = b"Not Found"
+_NOT_FOUND_HEADERS: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"9")]
 
 
 class Site:
     """The paths of one worker."""
 
-    def __init__(self, endpoint: "Endpoint", runtime: "Runtime") -> None:
+    def __init__(self, endpoint: "Endpoint", runtime: "Runtime", capacity: "Capacity") -> None:
         self.runtime = runtime
+        self.capacity = capacity
         self.judge = Judge()
         self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
         self._app = endpoint.app
-        self._mounts = {mount.path + mount.websocket.path: mount for mount in endpoint.mounts}
+        self._paths = SocketPaths((mount.path + mount.websocket.path, mount) for mount in endpoint.mounts)
         self._wheels: dict[float | None, IdleWheel[WebSocketTransport]] = {}
         self._uvicorn: tuple[Config, ServerState, dict[str, Any]] | None = None
         self._turn(self.entrances)
 
     # For connections
 
-    def find(self, path: str | None) -> "Mount | None":
-        """The mount that a request's path names; with a slash behind it, too."""
-        return self._mounts.get(path.removesuffix("/")) if path else None
+    def find(self, path: str | None) -> "Found[Mount] | None":
+        """The mount that a request's path names."""
+        return self._paths.find(path)
 
     def wheel(self, mount: "Mount") -> "IdleWheel[WebSocketTransport]":
         """What watches the connections of a mount."""
@@ -51,11 +57,12 @@ class Site:
             self._turn(wheel)
         return wheel
 
-    def uvicorn_protocol(self, *, upgrading: bool) -> "asyncio.Protocol":
+    def uvicorn_protocol(self, place: "Place", *, upgrading: bool) -> "asyncio.Protocol":
         """Uvicorn's own protocol, for a connection that is not ours."""
         assert self._uvicorn is not None
-        kind = WebSocketsSansIOProtocol if upgrading else HttpToolsProtocol
-        return kind(*self._uvicorn)
+        protocol = (WebSocketProtocol if upgrading else HttpProtocol)(*self._uvicorn)
+        protocol.place = place
+        return protocol
 
     # For uvicorn
 
@@ -77,9 +84,10 @@ class Site:
         elif self._app is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+            await PlainTextResponse(_NOT_FOUND, 404)(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+            await send({"type": "websocket.http.response.start", "status": 404, "headers": _NOT_FOUND_HEADERS})
+            await send({"type": "websocket.http.response.body", "body": _NOT_FOUND})
 
     def _turn(self, wheel: "IdleWheel[Any]") -> None:
         for connection in wheel.turn(self.runtime.now()):

@@ -12,6 +12,7 @@ from roost.shared.topics import RESERVED
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
+    from roost.gateway.endpoint import Endpoint
 
 
 class Socket:
@@ -21,6 +22,8 @@ class Socket:
     max_channels: ClassVar[int] = MAX_CHANNELS
     """Channels that one connection may join."""
 
+    endpoint: "Endpoint"
+    """The endpoint that serves this socket."""
     number: int
     """Names the connection within its worker, and is never used again; for sockets without an id too."""
     id: str | None = None
@@ -51,7 +54,10 @@ class Socket:
         return None if topic.startswith(RESERVED) else find_route(cls.routes, topic)
 
     async def connect(self, params: dict[str, Any], info: ConnectInfo) -> Ok | Error:
-        """Whether the client may connect: `Ok()` or `Error()`, which answers 403. By default everybody may."""
+        """Whether the client may connect: `Ok()`, or `Error()`, which is answered 403 unless it has another status.
+
+        `params` are the query's and those of the path's `:name`s. By default everybody may.
+        """
         del params, info
         return Ok()
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from roost.gateway.drops import Drops, Reason
-from roost.gateway.frame_reader import BinaryMessage, FrameReader
+from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, FrameReader
 from roost.gateway.outbox import HARD_LIMIT, Outbox
 from roost.gateway.shard_link import Frames
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
+    from roost.gateway.capacity import Place
     from roost.gateway.client import Client
     from roost.gateway.idle_wheel import IdleWheel
     from roost.gateway.turn import Turn
@@ -43,6 +44,7 @@ class WebSocketTransport(asyncio.Protocol):
         "_max_outbound_bytes",
         "_outbox",
         "_pauses",
+        "_place",
         "_plain_descriptor",
         "_reader",
         "_reading",
@@ -61,13 +63,16 @@ class WebSocketTransport(asyncio.Protocol):
         wheel: "IdleWheel[WebSocketTransport]",
         drops: Drops,
         max_outbound_bytes: int,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        place: "Place | None" = None,
     ) -> None:
         self._transport = transport
         self._turn = turn
         self._wheel = wheel
         self._drops = drops
         self._max_outbound_bytes = max_outbound_bytes
-        self._reader = FrameReader()
+        self._reader = FrameReader(max_message_bytes)
+        self._place = place
         self._client: Client | None = None
         self._collected: list[bytes | Frames] | None = None
         """What leaves at the end of the turn: broadcasts as handovers, everything else as frames."""
@@ -105,6 +110,8 @@ class WebSocketTransport(asyncio.Protocol):
         self._seal()
         self._drop_all(Reason.CLOSED)
         self._wheel.remove(self)
+        if self._place is not None:
+            self._place.leave()
         client, self._client = self._client, None
         if client is not None:
             client.close()

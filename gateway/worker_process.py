@@ -14,11 +14,14 @@ from uvicorn import Config
 from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
 from roost.gateway.canary import mount_canary
+from roost.gateway.capacity import Capacity
+from roost.gateway.descriptors import room_for_connections
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
+from roost.gateway.tls import server_context
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
@@ -26,6 +29,7 @@ from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskStatus,
     Failed,
+    LimitsChanged,
     MapChanged,
     Message,
     Ping,
@@ -60,10 +64,11 @@ class Worker:
         turn = Turn(loop)
         self._uplink = Uplink(run_dir, start.number, turn, loop)
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
-        endpoint.serve(self._runtime)
+        endpoint.serve(self._runtime, start.secrets, start.public_host)
         mount_canary(endpoint, run_dir.canary_token())
         self._leaving: asyncio.Task[None] | None = None
-        site = self._site = Site(endpoint, self._runtime)
+        self._capacity = Capacity(start.limits, room_for_connections())
+        site = self._site = Site(endpoint, self._runtime, self._capacity)
         config = Config(
             app=site,
             http=site.entrance,  # type: ignore[arg-type]
@@ -75,7 +80,9 @@ class Worker:
             backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )
-        self._server = HostedServer(config, self._serves)
+        https = [listener(address) for address in start.tls.addresses] if start.tls else []
+        context = server_context(start.tls.certfile, start.tls.keyfile) if start.tls else None
+        self._server = HostedServer(config, self._serves, https, context)
         self._watchdog = Watchdog(loop)
 
     async def run(self) -> None:
@@ -102,6 +109,8 @@ class Worker:
                 if self._leaving is not None:
                     self._leaving.cancel()
                 self._leaving = asyncio.ensure_future(leave(self._server, self._site, self._runtime, message))
+            case LimitsChanged(limits):
+                self._capacity.limits = limits
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
                 self._report(self._uplink.epoch)
@@ -128,6 +137,8 @@ class Worker:
             channels=sum(len(client.topics) for client in clients.values()),
             published=self._uplink.published,
             books=self._uplink.books.answer(self._runtime.drops.counts()),
+            turned_away=self._capacity.turned_away,
+            cut=self._capacity.cut,
         )
 
 

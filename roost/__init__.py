@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
     from roost.gateway.channel_sending import LaterReply
     from roost.gateway.connect_info import ConnectInfo
-    from roost.gateway.endpoint import Endpoint, WebSocket
+    from roost.gateway.csrf import csrf_token
+    from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
+    from roost.gateway.mount import WebSocket
+    from roost.gateway.origin import Origin
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
+    from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Raw
 
@@ -34,14 +38,17 @@ _HOMES = {
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "Ok": "gateway.replies",
+    "Origin": "gateway.origin",
     "PubSub": "gateway.pubsub",
     "Raw": "shared.serializer",
     "Reply": "gateway.replies",
     "Socket": "gateway.socket",
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
-    "WebSocket": "gateway.endpoint",
+    "Token": "gateway.token",
+    "WebSocket": "gateway.mount",
     "WhenSlow": "gateway.when_slow",
+    "csrf_token": "gateway.csrf",
     "event": "gateway.events",
     "intercept": "gateway.events",
 }
@@ -58,15 +65,18 @@ __all__ = [
     "Mailbox",
     "MailboxFull",
     "Ok",
+    "Origin",
     "PubSub",
     "Raw",
     "Reply",
     "Socket",
     "Stop",
     "Timer",
+    "Token",
     "WebSocket",
     "WhenSlow",
     "__version__",
+    "csrf_token",
     "event",
     "intercept",
 ]

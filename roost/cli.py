@@ -20,6 +20,8 @@ cli: Final = typer.Typer(
 )
 scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
 cli.add_typer(scale, name="scale")
+config: Final = typer.Typer(help="Read and change settings of a running node.", no_args_is_help=True)
+cli.add_typer(config, name="config")
 _SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -64,7 +66,13 @@ def gateway(
     app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
     port: str | None = _setting("port"),
     host: str | None = _setting("host"),
+    public_host: str | None = _setting("public_host"),
     workers: str | None = _setting("workers"),
+    certfile: str | None = _setting("certfile"),
+    keyfile: str | None = _setting("keyfile"),
+    https_port: str | None = _setting("https_port"),
+    max_connections: str | None = _setting("max_connections"),
+    max_connections_per_address: str | None = _setting("max_connections_per_address"),
     run_dir: str | None = _setting("run_dir"),
     stall_limit: str | None = _setting("stall_limit"),
 ) -> None:
@@ -72,7 +80,19 @@ def gateway(
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(port=port, host=host, workers=workers, run_dir=run_dir, stall_limit=stall_limit)
+    settings = _settings(
+        port=port,
+        host=host,
+        public_host=public_host,
+        workers=workers,
+        certfile=certfile,
+        keyfile=keyfile,
+        https_port=https_port,
+        max_connections=max_connections,
+        max_connections_per_address=max_connections_per_address,
+        run_dir=run_dir,
+        stall_limit=stall_limit,
+    )
     log_to_stderr("gateway")
     run_gateway(app, settings)
 
@@ -124,6 +144,30 @@ def subscribers(
 
     answer = ask_node(_settings(run_dir=run_dir).run_dir, AskSubscribers(topic), Subscribers)
     print_json(answer) if json else print_subscribers(answer)
+
+
+@config.command("get")
+def config_get(
+    name: Annotated[str | None, typer.Argument(help="Such as max_connections; all without it.")] = None,
+    run_dir: str | None = _setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Show the settings that can be changed while the node runs."""
+    from roost.configure import get_config
+
+    get_config(_settings(run_dir=run_dir).run_dir, name, json=json)
+
+
+@config.command("set")
+def config_set(
+    name: Annotated[str, typer.Argument(help="Such as max_connections.")],
+    value: Annotated[str, typer.Argument(help="The new value, for all workers, until the gateway ends.")],
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Change a setting while the node runs."""
+    from roost.configure import set_config
+
+    set_config(_settings(run_dir=run_dir).run_dir, name, value)
 
 
 @scale.command("shards")

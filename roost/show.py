@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from roost.shared.control import NodeStatus, Subscribers, Topics, WorkerStatus
+from roost.shared.control import ConfigRow, NodeStatus, Subscribers, Topics, WorkerStatus
 
 
 def print_json(answer: Any) -> None:
@@ -34,7 +34,7 @@ def print_status(status: NodeStatus) -> None:
         console.print("no gateway (start one with `roost gateway APP`)")
     else:
         gateway = status.gateway
-        where = ", ".join(f"{host} port {port}" for host, port in gateway.addresses)
+        where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
         console.print(f"gateway pid {gateway.pid} serves {escape(gateway.app)} on {where}")
         workers = _table("worker", "pid", "state", "connections", "channels", "published", "delivered")
         for worker in gateway.workers:
@@ -47,6 +47,19 @@ def print_status(status: NodeStatus) -> None:
             )
         console.print(workers)
     _print_silent(console, (*status.silent, *(status.gateway.silent if status.gateway else ())))
+
+
+def print_config(rows: Iterable[ConfigRow], *, values_only: bool) -> None:
+    """Settings with their values; one that was asked for by its name as its value alone."""
+    console = Console()
+    if values_only:
+        for row in rows:
+            console.print(row.value, highlight=False)
+        return
+    table = _table("setting", "value", "meaning")
+    for row in rows:
+        table.add_row(row.name, row.value, row.meaning)
+    console.print(table)
 
 
 def print_topics(answer: Topics) -> None:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
+MAX_CONNECTIONS: Final = 1_000_000
 MIN_SECRET_BYTES: Final = 64
 
 
@@ -34,10 +35,19 @@ class Setting:
     read: Callable[[str], Any]
     """Text to value. Raises ValueError, saying what would have been right."""
     default: Callable[[Machine], Any]
+    live: bool = False
+    """Whether a running node can be given another value: `roost config set`."""
 
 
-def _setting(variable: str, meaning: str, read: Callable[[str], Any], default: Callable[[Machine], Any]) -> Any:
-    return field(metadata={"setting": Setting(variable, meaning, read, default)})
+def _setting(
+    variable: str,
+    meaning: str,
+    read: Callable[[str], Any],
+    default: Callable[[Machine], Any],
+    *,
+    live: bool = False,
+) -> Any:
+    return field(metadata={"setting": Setting(variable, meaning, read, default, live)})
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -70,6 +80,14 @@ def _secret(text: str) -> str:
     return text
 
 
+def _secrets(text: str) -> tuple[str, ...]:
+    return tuple(_secret(secret) for secret in text.split())
+
+
+_HIDDEN: Final = (_secret, _secrets)
+"""Texts that are read by these are never shown."""
+
+
 def _default_run_dir(machine: Machine) -> str:
     if machine.runtime_directory:
         return f"{machine.runtime_directory}/roost"
@@ -92,6 +110,12 @@ class Settings:
         _text,
         lambda _: "localhost",
     )
+    public_host: str = _setting(
+        "ROOST_PUBLIC_HOST",
+        "host name by which browsers know the node: only its pages may connect, unless the application says otherwise",
+        _text,
+        lambda _: "localhost",
+    )
     shards: int = _setting(
         "ROOST_SHARDS",
         "PubSub shard processes",
@@ -111,12 +135,64 @@ class Settings:
         _secret,
         lambda _: None,
     )
+    old_secret_key_bases: tuple[str, ...] = _setting(
+        "ROOST_OLD_SECRET_KEY_BASES",
+        "earlier secrets, separated by spaces, whose tokens are still good",
+        _secrets,
+        lambda _: (),
+    )
     stall_limit: float = _setting(
         "ROOST_STALL_LIMIT",
         "seconds without an answer after which a worker or shard is killed and started again",
         _seconds(0.5, 3600),
         lambda _: 10.0,
     )
+    certfile: str | None = _setting(
+        "ROOST_CERTFILE",
+        "file with the certificate chain (PEM) for https, which is served beside http",
+        _text,
+        lambda _: None,
+    )
+    keyfile: str | None = _setting(
+        "ROOST_KEYFILE",
+        "file with the certificate's key (PEM), unless it is in the same file",
+        _text,
+        lambda _: None,
+    )
+    https_port: int = _setting(
+        "ROOST_HTTPS_PORT",
+        "TCP port for https; 0 takes a free one",
+        _whole(0, 65535),
+        lambda _: 4040,
+    )
+    max_connections: int = _setting(
+        "ROOST_MAX_CONNECTIONS",
+        "connections that a worker takes; further clients are answered 503",
+        _whole(1, MAX_CONNECTIONS),
+        lambda _: 16_384,
+        live=True,
+    )
+    max_connections_per_address: int = _setting(
+        "ROOST_MAX_CONNECTIONS_PER_ADDRESS",
+        "connections that a worker takes from one address, further ones are answered 429; 0 for no limit",
+        _whole(0, MAX_CONNECTIONS),
+        lambda _: 0,
+        live=True,
+    )
+
+
+def live_settings() -> dict[str, Setting]:
+    """The settings that a running node can be given anew, by name."""
+    settings = {place.name: place.metadata["setting"] for place in fields(Settings)}
+    return {name: setting for name, setting in settings.items() if setting.live}
+
+
+def with_live_setting(settings: Settings, name: str, text: str) -> Settings:
+    """The settings with another value of a live one. Raises BadSetting."""
+    live = live_settings()
+    if name not in live:
+        raise BadSetting(f"{name} cannot be changed in a running node; {', '.join(live)} can")
+    return replace(settings, **{name: _read(live[name], text)})
 
 
 def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
@@ -133,5 +209,5 @@ def _read(setting: Setting, text: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        shown = "what was given" if setting.read is _secret else f"{text!r}"
+        shown = "what was given" if setting.read in _HIDDEN else f"{text!r}"
         raise BadSetting(f"{setting.variable} must be {error}, not {shown}") from None

@@ -12,6 +12,7 @@ import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
+from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -38,6 +39,15 @@ class StartShard(_Message, frozen=True):
     run_dir: str
 
 
+class Tls(msgspec.Struct, frozen=True):
+    """How https is served."""
+
+    certfile: str
+    keyfile: str | None
+    addresses: tuple[tuple[str, int], ...]
+    """Host address and port of each listener."""
+
+
 class StartWorker(_Message, frozen=True):
     """Be worker `number` of the gateway and serve an application."""
 
@@ -47,7 +57,12 @@ class StartWorker(_Message, frozen=True):
     """`module:attribute`, as given on the command line."""
     addresses: tuple[tuple[str, int], ...]
     """Host address and port of each listener."""
-    secret_key_base: str
+    secrets: tuple[str, ...]
+    """From which keys are derived: the first for what is made, all for what is checked."""
+    public_host: str = "localhost"
+    limits: Limits = Limits()
+    tls: Tls | None = None
+    """What https needs, if it is served."""
 
 
 # Told
@@ -134,6 +149,23 @@ class AskResharding(_Message, frozen=True):
     """To the broker. Answered by the `ReshardingStatus` of the change under way or the last one, if there was any."""
 
 
+class LimitsChanged(_Message, frozen=True):
+    """From the gateway to its workers: the limits from now on."""
+
+    limits: Limits
+
+
+class AskConfig(_Message, frozen=True):
+    """To the broker, and on to the gateway. Answered by a list of `ConfigRow`: the settings that can be changed."""
+
+
+class SetConfig(_Message, frozen=True):
+    """To the broker, and on to the gateway: change a setting. Answered as `AskConfig` is."""
+
+    name: str
+    value: str
+
+
 class ScaleWorkers(_Message, frozen=True):
     """To the broker, on to the gateway: change the number of workers. Answered at once by the first `WorkerChange`."""
 
@@ -172,6 +204,9 @@ Message = (
     | AskStatus
     | ScaleShards
     | AskResharding
+    | LimitsChanged
+    | AskConfig
+    | SetConfig
     | ScaleWorkers
     | AskWorkerChange
     | AskTopics
@@ -244,6 +279,10 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     published: int
     books: WorkerBooks
     """What its subscribers were sent since the worker started."""
+    turned_away: int = 0
+    """Connections that were answered 503 or 429 for want of room, since the worker started."""
+    cut: int = 0
+    """Connections that were not even answered, since the worker started."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):
@@ -255,6 +294,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     workers: tuple[WorkerStatus, ...]
     silent: tuple[str, ...] = ()
     """Who did not answer in time."""
+    https_addresses: tuple[tuple[str, int], ...] = ()
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -268,6 +308,14 @@ class NodeStatus(msgspec.Struct, frozen=True):
     shards: tuple[ShardStatus, ...]
     gateway: GatewayStatus | None
     silent: tuple[str, ...] = ()
+
+
+class ConfigRow(msgspec.Struct, frozen=True):
+    """A setting that can be changed in a running node."""
+
+    name: str
+    value: str
+    meaning: str
 
 
 class TopicCount(msgspec.Struct, frozen=True):

@@ -30,6 +30,9 @@ PURE_LIBRARIES: Final = {
     *("textwrap", "types"),
     *("typing", "unicodedata", "urllib.parse", "zlib"),
     *("msgspec", "httptools"),
+    # Ciphers without the randomness.
+    *("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers"),
+    *("cryptography.hazmat.primitives.ciphers.aead", "cryptography.hazmat.primitives.ciphers.algorithms"),
     # The sans-I/O part of websockets.
     *("websockets.datastructures", "websockets.exceptions", "websockets.frames", "websockets.headers"),
     *("websockets.http11", "websockets.protocol", "websockets.server", "websockets.speedups", "websockets.utils"),

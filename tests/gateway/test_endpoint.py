@@ -2,7 +2,8 @@
 
 import pytest
 
-from roost.gateway.endpoint import IDLE_TIMEOUT, Endpoint, WebSocket
+from roost.gateway.endpoint import Endpoint
+from roost.gateway.mount import IDLE_TIMEOUT, WebSocket
 from roost.gateway.socket import Socket
 
 
@@ -14,20 +15,6 @@ def test_mounts_are_kept_in_order_with_their_options() -> None:
         ("/socket", "/websocket", IDLE_TIMEOUT),
         ("/admin/socket", "/ws", None),
     ]
-
-
-@pytest.mark.parametrize("path", ["", "/", "socket", "/socket/"])
-def test_paths_begin_with_a_slash_and_do_not_end_with_one(path: str) -> None:
-    with pytest.raises(ValueError, match="path"):
-        Endpoint().mount(path, Socket)
-    with pytest.raises(ValueError, match="path"):
-        WebSocket(path=path)
-
-
-@pytest.mark.parametrize("timeout", [0, -1.0])
-def test_a_timeout_is_more_than_nothing(timeout: float) -> None:
-    with pytest.raises(ValueError, match="timeout"):
-        WebSocket(timeout=timeout)
 
 
 async def test_outside_a_worker_nothing_can_be_sent() -> None:

@@ -17,7 +17,7 @@ async def keep(app: str, stall_limit: float) -> None:
         del child, message
 
     async def prepare() -> StartWorker:
-        return StartWorker(1, "", app, (), "")
+        return StartWorker(1, "", app, (), ())
 
     supervisor = Supervisor("tests.shared.kept_child", told, asked, lambda _: None, stall_limit=stall_limit)
     supervisor.keep("child", prepare)

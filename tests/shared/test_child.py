@@ -11,7 +11,7 @@ import pytest
 from roost.shared.control import Envelopes, Ready, StartWorker, Stop, Tell, encode_envelope
 from tests.shared.processes import LIMIT, ROOT
 
-START = encode_envelope(Tell(StartWorker(1, "", "serve", (), "")))
+START = encode_envelope(Tell(StartWorker(1, "", "serve", (), ())))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -50,10 +50,21 @@ def test_values_are_read() -> None:
         "ROOST_WORKERS": "1",
         "ROOST_RUN_DIR": "/somewhere",
         "ROOST_SECRET_KEY_BASE": SECRET,
+        "ROOST_OLD_SECRET_KEY_BASES": f" {SECRET[::-1]}  {SECRET} ",
         "ROOST_STALL_LIMIT": "2.5",
         "UNRELATED": "x",
     }
-    assert read_settings(MACHINE, source) == Settings(0, "::1", 64, 1, "/somewhere", SECRET, 2.5)
+    assert read_settings(MACHINE, source) == replace(
+        read_settings(MACHINE),
+        port=0,
+        host="::1",
+        shards=64,
+        workers=1,
+        run_dir="/somewhere",
+        secret_key_base=SECRET,
+        old_secret_key_bases=(SECRET[::-1], SECRET),
+        stall_limit=2.5,
+    )
 
 
 def test_the_first_source_that_has_a_variable_wins() -> None:
@@ -110,9 +121,10 @@ def test_the_edges_of_a_range_belong_to_it(low: int, high: int, variable: str) -
 
 @given(st.text("ΞΨΩ\n'\"🪺\\", min_size=10, max_size=15))
 def test_secrets_are_not_echoed(secret: str) -> None:
-    sentence = refusal({"ROOST_SECRET_KEY_BASE": secret})
-    assert secret not in sentence
-    assert repr(secret)[1:-1] not in sentence
+    for variable in ("ROOST_SECRET_KEY_BASE", "ROOST_OLD_SECRET_KEY_BASES"):
+        sentence = refusal({variable: "short " + secret})
+        assert secret not in sentence
+        assert repr(secret)[1:-1] not in sentence
 
 
 def test_a_secrets_length_is_counted_in_bytes() -> None:

@@ -13,6 +13,7 @@ from roost.shared import control
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
+from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 from tests.shared.json_values import text
 
@@ -26,7 +27,7 @@ addresses = st.lists(st.tuples(text, st.integers(0, 65535)), max_size=2).map(tup
 
 fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartShard: (slots, numbers, text),
-    control.StartWorker: (numbers, text, text, addresses, text),
+    control.StartWorker: (numbers, text, text, addresses, st.lists(text).map(tuple)),
     control.Ready: (),
     control.Failed: (text,),
     control.Stop: (small, st.floats(0, 60), st.floats(0, 60)),
@@ -36,6 +37,9 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.TakeWorkerNumber: (),
     control.Ping: (),
     control.AskStatus: (),
+    control.LimitsChanged: (st.builds(Limits, numbers, numbers),),
+    control.AskConfig: (),
+    control.SetConfig: (text, text),
     control.Opened: (slots, numbers),
     control.Publishing: (numbers, numbers),
     control.ScaleShards: (numbers,),

@@ -33,7 +33,7 @@ class Family:
 
     def keep(self, name: str, app: str = "serve") -> None:
         async def prepare() -> StartWorker:
-            return StartWorker(next(self.numbers), "", app, (), "")
+            return StartWorker(next(self.numbers), "", app, (), ())
 
         self.supervisor.keep(name, prepare)
 
@@ -87,7 +87,7 @@ class TestKeeping:
         again = await family.next_ready()
         assert again.name == "a"
         assert again.pid != children["a"].pid
-        assert again.start == StartWorker(3, "", "serve", (), "")
+        assert again.start == StartWorker(3, "", "serve", (), ())
         assert family.supervisor.children == {"a": again, "b": children["b"]}
         assert family.supervisor.restarts == 1
         assert not family.supervisor.gave_up.done()
@@ -199,7 +199,7 @@ class TestAdding:
 
     async def add(self, family: Family, name: str, app: str) -> None:
         async def prepare() -> StartWorker:
-            return StartWorker(next(family.numbers), "", app, (), "")
+            return StartWorker(next(family.numbers), "", app, (), ())
 
         await asyncio.wait_for(family.supervisor.add(name, prepare), LIMIT)
 

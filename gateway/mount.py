@@ -1,0 +1,107 @@
+"""Where a socket is mounted and how it is served; options are checked when they are given. Pure."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.frame_reader import MAX_MESSAGE_BYTES
+from roost.gateway.origin import CheckOrigin, OriginPolicy, read_check_origin
+from roost.gateway.outbox import MAX_OUTBOUND_BYTES
+from roost.gateway.subprotocols import PHOENIX
+
+if TYPE_CHECKING:
+    from roost.gateway.socket import Socket
+
+IDLE_TIMEOUT: Final = 60.0
+"""Seconds after the last bytes of a client; phoenix.js sends a heartbeat every 30 s."""
+MIN_FRAME_BYTES: Final = 126
+"""The smallest limit that can be set."""
+
+SessionHook = Callable[[ConnectInfo], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
+"""Reads the session that a request's cookies (or headers) name; None if there is none."""
+
+_SEGMENT: Final = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[^:*]+")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, section 5.6.2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocket:
+    """How a socket is served over WebSocket."""
+
+    path: str = "/websocket"
+    """Appended to the path of the mount."""
+    timeout: float | None = IDLE_TIMEOUT
+    """Seconds without a byte from the client after which it is disconnected; None for never."""
+    max_frame_size: int = MAX_MESSAGE_BYTES
+    """Bytes of a message, in one frame or in several; a larger one ends the connection with 1009."""
+    max_outbound_bytes: int = MAX_OUTBOUND_BYTES
+    """Bytes that may wait for a client; beyond them its channels' `when_slow` decides."""
+    check_origin: CheckOrigin | None = None
+    """Which pages may connect; None asks the endpoint."""
+    subprotocols: Sequence[str] | None = None
+    """Those that are served, the preferred one first; None ignores what clients offer."""
+    session: SessionHook | None = None
+    """Reads the session for `info.session`."""
+    check_csrf: bool = True
+    """Whether a session counts only if the parameter `_csrf_token` belongs to it (`roost.csrf_token`)."""
+    csrf_token_key: str = "_csrf_token"  # noqa: S105 - a name
+    """Where the session keeps its CSRF token."""
+    connect_info: Mapping[str, Any] = field(default_factory=dict)
+    """Passed on as `info.custom`."""
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
+        if self.max_outbound_bytes <= 0:
+            raise ValueError(f"max_outbound_bytes must be more than 0, not {self.max_outbound_bytes!r}")
+        if self.max_frame_size < MIN_FRAME_BYTES:
+            raise ValueError(f"max_frame_size must be {MIN_FRAME_BYTES} bytes or more, not {self.max_frame_size!r}")
+        check_path(self.path)
+        if self.check_origin is not None:
+            read_check_origin(self.check_origin)
+        for protocol in self.subprotocols or ():
+            if not _TOKEN.fullmatch(protocol):
+                raise ValueError(f"subprotocols: {protocol!r} is no name of a sub-protocol")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A socket at a path, with what its endpoint says where the options say nothing."""
+
+    path: str
+    socket: "type[Socket]"
+    websocket: WebSocket
+    auth_token: bool = False
+    """Whether a token is taken from the sub-protocols that the client offers."""
+    origin_policy: OriginPolicy | None = None
+    """None lets every page connect."""
+
+    @property
+    def subprotocols(self) -> Sequence[str] | None:
+        """Those that are served; None if offers are ignored."""
+        served = self.websocket.subprotocols
+        return (PHOENIX, *(served or ())) if self.auth_token else served
+
+
+def make_mount(
+    path: str, socket: "type[Socket]", websocket: WebSocket, *, auth_token: bool, check_origin: CheckOrigin
+) -> Mount:
+    """A mount whose options are complete; `check_origin` is the endpoint's. Raises ValueError."""
+    check_path(path)
+    own = websocket.check_origin
+    policy = read_check_origin(check_origin if own is None else own)
+    if policy is None and not websocket.check_csrf:
+        raise ValueError(f"{path}: one of check_origin and check_csrf must stay on, or any page can use its sessions")
+    return Mount(path, socket, websocket, auth_token, policy)
+
+
+def check_path(path: str) -> None:
+    """Raises ValueError for what cannot be a part of a socket's path."""
+    if not path.startswith("/") or path.endswith("/"):
+        raise ValueError(f"a path begins with / and does not end with it, {path!r} is not one")
+    for segment in path.split("/")[1:]:
+        if not _SEGMENT.fullmatch(segment):
+            raise ValueError(f"{path!r}: between slashes stands a text or a :name, {segment!r} is neither")

@@ -1,0 +1,99 @@
+"""What Phoenix looks at before an application is asked whether a client may connect, in Phoenix's order. Pure."""
+
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
+from roost.gateway.handshake import Refused, RequestHead, choose_serializer, response
+from roost.gateway.mount import Mount
+from roost.gateway.origin import Origin
+from roost.gateway.query import BadQuery, decode_query
+from roost.gateway.replies import Error
+from roost.gateway.subprotocols import choose_subprotocol, take_auth_token
+from roost.shared.serializer import Serializer
+
+SHOWN_CHARS: Final = 200
+"""Characters of a client's text that a log line has room for."""
+
+
+class Surroundings(NamedTuple):
+    """What is known of a connection before it sends anything."""
+
+    peer: PeerData
+    secure: bool
+    """Whether the client came by https."""
+    address: str
+    port: int
+    """Where it arrived."""
+
+
+class Candidate(NamedTuple):
+    """A client that the application may be asked about."""
+
+    params: dict[str, Any]
+    info: ConnectInfo
+    serializer: Serializer
+    subprotocol: str | None
+
+
+def review(
+    mount: Mount, path_params: dict[str, str], request: RequestHead, around: Surroundings, host: str | None
+) -> Candidate:
+    """The client, if nothing speaks against it; `host` is the endpoint's. Raises Refused."""
+    if request.method != "GET":
+        raise Refused(HTTPStatus.BAD_REQUEST)
+    params = _params(request, path_params)
+    uri = _uri(request, around)
+    _check_origin(mount, request, uri, host)
+    auth_token = take_auth_token(request.headers) if mount.auth_token else None
+    subprotocol = choose_subprotocol(request.headers, mount.subprotocols)
+    info = ConnectInfo(around.peer, uri, request.headers, auth_token=auth_token, custom=mount.websocket.connect_info)
+    return Candidate(params, info, choose_serializer(params), subprotocol)
+
+
+def refusal(error: Error) -> bytes:
+    """The response of an application's `Error`: its status, and a body if it has a payload. Raises TypeError."""
+    status, payload = error.http_status, error.payload
+    if type(status) is not int or not 300 <= status <= 599:
+        raise TypeError(f"http_status must be a status from 300 to 599, not {status!r}")
+    if payload is None or payload == {}:
+        return response(status)
+    if isinstance(payload, str):
+        return response(status, payload)
+    if isinstance(payload, bytes):
+        return response(status, payload, "application/octet-stream")
+    return response(status, msgspec.json.encode(payload), "application/json")
+
+
+def _params(request: RequestHead, path_params: dict[str, str]) -> dict[str, Any]:
+    try:
+        from_path = {name: unquote(text, errors="strict") for name, text in path_params.items()}
+        return decode_query(request.query) | from_path
+    except UnicodeDecodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "the path is not valid UTF-8") from None
+    except BadQuery as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+
+def _uri(request: RequestHead, around: Surroundings) -> Uri:
+    scheme = "https" if around.secure else "http"
+    asked = Origin.parse(f"{scheme}://{next(iter(request.headers.get_all('host')), '')}")
+    if asked.host is None or asked.port is None:
+        return Uri(scheme, around.address, around.port, request.path, request.query)
+    return Uri(scheme, asked.host, asked.port, request.path, request.query)
+
+
+def _check_origin(mount: Mount, request: RequestHead, uri: Uri, host: str | None) -> None:
+    sent = request.headers.get_all("origin")
+    if not sent or mount.origin_policy is None:
+        return
+    here = Origin(str(uri), uri.scheme, uri.host, uri.port)
+    if not mount.origin_policy(Origin.parse(sent[0]), here, host):
+        raise Refused(
+            HTTPStatus.FORBIDDEN,
+            reason=f"a page of {sent[0][:SHOWN_CHARS]!r} may not connect to {request.path[:SHOWN_CHARS]!r}: "
+            f"the host is {host!r} (ROOST_PUBLIC_HOST); other pages are let in by check_origin=[...]",
+        )

@@ -1,0 +1,1 @@
+"""Upstream's test cases, by the IDs of their list, against real processes."""
