@@ -47,6 +47,10 @@ PULSE: Final = 0.02
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach a listener on all addresses
 
 
+BOOKS: Final = "wrong books"
+"""The fault that is found in a status and not by clients."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to put on the node."""
@@ -271,4 +275,15 @@ def verify_node(run_dir: str, plan: Plan, watch: Callable[[Findings], None]) -> 
     async def run() -> Findings:
         return await Verification(plan, RunDirectory(Path(run_dir)), addresses).run(watch)
 
-    return uvloop.run(run())
+    findings: Findings = uvloop.run(run())
+    wrong = wrong_books(ask_node(run_dir, AskStatus(), NodeStatus))
+    faults = {**findings.faults, BOOKS: len(wrong)} if wrong else findings.faults
+    return msgspec.structs.replace(findings, faults=faults, examples=(*findings.examples, *wrong))
+
+
+def wrong_books(status: NodeStatus) -> list[str]:
+    """The shards and workers whose books do not balance, in words."""
+    workers = status.gateway.workers if status.gateway is not None else ()
+    books = [(f"shard {shard.slot}", shard.books.missing()) for shard in status.shards]
+    books += [(f"worker {worker.number}", worker.books.missing()) for worker in workers]
+    return [f"the books of {name} do not balance: {missing:,} deliveries" for name, missing in books if missing]
