@@ -31,7 +31,7 @@ def barrier_for_some(replace: Any) -> None:
     replace(Shard, "__init__", after(start))
 
 
-@fault("S1 workers listed before the map is written", 1)
+@fault("S1 workers listed before the map is written", None)
 def workers_listed_too_early(replace: Any) -> None:
     listed: dict[Any, set[int]] = {}
 

@@ -41,7 +41,7 @@ def dropped_by_incarnation(replace: Any) -> None:
     replace(ShardLink, "begin", before(begin))
 
 
-@fault("W7 seen dropped when its publisher dies", 1)
+@fault("W7 seen dropped when its publisher dies", 231)
 def the_dead_are_forgotten(replace: Any) -> None:
     replace(shard_link, "MAX_DEAD", lambda _: 0)
 
@@ -105,7 +105,7 @@ def acknowledged_with_credit_only(replace: Any) -> None:
 # W1, W2: the map
 
 
-@fault("W1 map read before the lock", 1)
+@fault("W1 map read before the lock", 24)
 def map_read_before_the_lock(replace: Any) -> None:
     def start(self: Any) -> None:
         shard_map = self.cluster.map

@@ -8,7 +8,7 @@ import pytest
 from roost.broker.pool import restarted
 from roost.shared.bus import Form, Lane
 from roost.shared.shard_map import Slot
-from tests.simulation import faults_of_shards  # noqa: F401 - it registers its faults
+from tests.simulation import faults_of_shards, faults_of_workers  # noqa: F401 - they register their faults
 from tests.simulation.clock import Clock
 from tests.simulation.cluster import Cluster
 from tests.simulation.planting import planted
@@ -77,14 +77,56 @@ def late_incarnation(*, first_step: bool) -> None:
     come_to_rest(cluster)
 
 
+def a_worker_nobody_awaits() -> None:
+    """A worker comes while a shard is replaced, and its subscriber stands at the old incarnation."""
+    cluster = calm_cluster(workers=1)
+    (publisher,) = cluster.workers.values()
+    cluster.start_supervisor()
+    cluster.supervisor.pause(1.0)
+    late = cluster.start_worker()
+    late.adopt = lambda shard_map: None  # type: ignore[method-assign]
+    cluster.clock.run(0.3)
+    late.join(late.connect(), "t", Lane.V2, intercepts=False)
+    cluster.clock.run(3.0)
+    publisher.publish("t", Form.JSON, "e", 0, None)
+    cluster.clock.run(1.0)
+    del late.adopt
+    come_to_rest(cluster)
+
+
+def repeated_by_the_dead() -> None:
+    """A shard dies with a publish that was handed over; its publisher repeats it to the next one, then dies too."""
+    cluster = calm_cluster(workers=2)
+    cluster.start_supervisor()
+    come_to_rest(cluster)
+    publisher, receiver = cluster.workers.values()
+    listener = receiver.join(receiver.connect(), "t", Lane.V2, intercepts=False).listener
+    come_to_rest(cluster)
+    publisher.publish("t", Form.JSON, "e", 0, None)
+    while not listener.last:
+        cluster.clock.run(0.001)
+    receiver.adopt = lambda shard_map: None  # type: ignore[method-assign]
+    (shard,) = cluster.living_shards()
+    shard.die()
+    incarnation = shard.incarnation + 1
+    while not ((after := cluster.shards.get((SLOT, incarnation))) and after.core and after.core._queue):
+        cluster.clock.run(0.01)
+    cluster.kill_worker(publisher)
+    cluster.clock.run(2.0)
+    del receiver.adopt
+    come_to_rest(cluster)
+
+
 SCENES = [
+    (a_worker_nobody_awaits, "workers_listed_too_early", "P1"),
+    (repeated_by_the_dead, "the_dead_are_forgotten", "P2"),
     (two_incarnations, "older_incarnation_left_alive", "P1"),
     (late_after_its_first_step, "map_checked_before_the_lock", "the map does not name it"),
     (late_from_the_start, "map_not_checked", "the map does not name it"),
 ]
 
 
-@pytest.mark.parametrize("scene", [two_incarnations, late_from_the_start, late_after_its_first_step])
+@pytest.mark.parametrize("scene", list(dict.fromkeys(scene for scene, _, _ in SCENES)))
 def test_with_the_rule_nothing_is_wrong(scene: Callable[[], None]) -> None:
     scene()
 
