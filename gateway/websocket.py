@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CLOSE_LIMIT: Final = 5.0
 """Seconds that a client has to answer our close frame; then the connection is cut."""
 MAX_FRAMES_A_TURN: Final = 64
-"""Frames of one client that are handled in one turn of the loop; the others' clients come first then."""
+"""Frames of one client that are handled in one turn of the loop; other clients come first then."""
 LARGE_READ: Final = 64 * 1024
 """After so many bytes at once, too, a client is not read from until the next turn."""
 WRITE_BYTES: Final = 64 * 1024
