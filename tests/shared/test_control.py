@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.shared import control
+from roost.shared import envelopes as envelopes_module
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
-from roost.shared.control import BadEnvelope, Envelope, Envelopes, encode_envelope
+from roost.shared.envelopes import BadEnvelope, Envelope, Envelopes, encode_envelope
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 from tests.shared.json_values import text
@@ -58,10 +59,10 @@ answers = st.recursive(
     max_leaves=5,
 )
 envelopes: st.SearchStrategy[Envelope] = st.one_of(
-    st.builds(control.Tell, messages),
-    st.builds(control.Ask, numbers, messages),
-    st.builds(control.Answer, numbers, answers),
-    st.builds(control.Refusal, numbers, text),
+    st.builds(envelopes_module.Tell, messages),
+    st.builds(envelopes_module.Ask, numbers, messages),
+    st.builds(envelopes_module.Answer, numbers, answers),
+    st.builds(envelopes_module.Refusal, numbers, text),
 )
 
 
@@ -98,8 +99,8 @@ def test_a_reader_that_asks_for_what_is_missing_reads_nothing_of_the_next(sent: 
 @given(envelopes)
 def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
     """What an answer carries is converted to its type by who asked, so it must be plain data on the way."""
-    (got,) = Envelopes().feed(encode_envelope(control.Answer(1, envelope)))
-    assert isinstance(got, control.Answer)
+    (got,) = Envelopes().feed(encode_envelope(envelopes_module.Answer(1, envelope)))
+    assert isinstance(got, envelopes_module.Answer)
     assert msgspec.convert(got.value, Envelope) == envelope
 
 
@@ -108,8 +109,8 @@ def test_statuses_survive_as_answers() -> None:
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
     rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
     for value in (shard, node, rows):
-        (got,) = Envelopes().feed(encode_envelope(control.Answer(1, value)))
-        assert isinstance(got, control.Answer)
+        (got,) = Envelopes().feed(encode_envelope(envelopes_module.Answer(1, value)))
+        assert isinstance(got, envelopes_module.Answer)
         assert msgspec.convert(got.value, type(value)) == value
 
 
@@ -149,6 +150,6 @@ def test_bodies_that_are_no_envelope(body: bytes) -> None:
 
 
 def test_a_length_beyond_the_limit_is_refused_before_its_bytes_come() -> None:
-    with pytest.raises(BadEnvelope, match=str(control.MAX_MESSAGE_BYTES)):
-        Envelopes().feed(struct.pack(">I", control.MAX_MESSAGE_BYTES + 1))
-    assert Envelopes().feed(struct.pack(">I", control.MAX_MESSAGE_BYTES)) == []
+    with pytest.raises(BadEnvelope, match=str(envelopes_module.MAX_MESSAGE_BYTES)):
+        Envelopes().feed(struct.pack(">I", envelopes_module.MAX_MESSAGE_BYTES + 1))
+    assert Envelopes().feed(struct.pack(">I", envelopes_module.MAX_MESSAGE_BYTES)) == []
