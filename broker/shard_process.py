@@ -14,27 +14,21 @@ from roost.broker.shard import Shard
 from roost.shared.bus import BadParcel, Lane, decode_shard_parcel
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
-    Answer,
-    Ask,
     AskStatus,
     AskSubscribers,
     AskTopics,
-    Envelope,
-    Envelopes,
     Message,
     Opened,
     Ping,
     Ready,
-    Refusal,
     ShardStatus,
     StartShard,
     Stop,
     SubscriberRow,
-    Tell,
     TopicCount,
     WorkerExited,
-    encode_envelope,
 )
+from roost.shared.envelopes import Answer, Ask, Envelope, Envelopes, Refusal, Tell, encode_envelope
 from roost.shared.logs import log_to_stderr
 from roost.shared.pump import Router
 from roost.shared.run_directory import RunDirectory, shard_name, worker_name

@@ -37,10 +37,9 @@ from roost.shared.control import (
     Ready,
     StartWorker,
     Stop,
-    Tell,
     WorkerStatus,
-    encode_envelope,
 )
+from roost.shared.envelopes import Tell, encode_envelope
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr

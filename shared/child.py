@@ -6,7 +6,8 @@ import socket
 import sys
 from typing import Final
 
-from roost.shared.control import Envelopes, Message, Tell
+from roost.shared.control import Message
+from roost.shared.envelopes import Envelopes, Tell
 
 _PR_SET_PDEATHSIG: Final = 1
 

@@ -4,9 +4,7 @@ They travel over Unix stream sockets, each as four bytes of length (big-endian) 
 `docs/wire.md` lists them.
 """
 
-import struct
 from enum import Enum
-from typing import Any, Final
 
 import msgspec
 
@@ -14,14 +12,6 @@ from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
-
-MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-"""A longer message ends the link: whoever sent it is none of ours."""
-_LENGTH: Final = struct.Struct(">I")
-
-
-class BadEnvelope(ValueError):
-    """The bytes are no control message; the link they came from is to be closed."""
 
 
 class _Message(msgspec.Struct, frozen=True, tag=True):
@@ -346,86 +336,3 @@ class Subscribers(msgspec.Struct, frozen=True):
 
     subscribers: tuple[SubscriberRow, ...]
     silent: tuple[str, ...] = ()
-
-
-# Envelopes
-
-
-class Tell(msgspec.Struct, frozen=True, tag="tell"):
-    """A message that wants no answer."""
-
-    message: Message
-
-
-class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """A message that wants an answer under its number."""
-
-    number: int
-    message: Message
-
-
-class Answer(msgspec.Struct, frozen=True, tag="answer"):
-    """The answer to the question of that number."""
-
-    number: int
-    value: Any
-
-
-class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
-    """Why the question of that number is not answered, in a sentence."""
-
-    number: int
-    reason: str
-
-
-Envelope = Tell | Ask | Answer | Refusal
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Envelope)
-
-
-def encode_envelope(envelope: Envelope) -> bytes:
-    """An envelope with its length in front."""
-    body = _encoder.encode(envelope)
-    return _LENGTH.pack(len(body)) + body
-
-
-class Envelopes:
-    """Cuts a byte stream into envelopes."""
-
-    __slots__ = ("_buffer",)
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def missing(self) -> int:
-        """Bytes up to the end of the length, or else of the envelope, that is being read."""
-        have = len(self._buffer)
-        if have < _LENGTH.size:
-            return _LENGTH.size - have
-        (length,) = _LENGTH.unpack_from(self._buffer)
-        return _LENGTH.size + int(length) - have
-
-    def feed(self, data: bytes) -> list[Envelope]:
-        """The envelopes that are whole with these bytes. Raises BadEnvelope."""
-        buffer = self._buffer
-        buffer += data
-        envelopes = []
-        while len(buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(buffer)
-            if length > MAX_MESSAGE_BYTES:
-                raise BadEnvelope(f"a message of {length} bytes; {MAX_MESSAGE_BYTES} are allowed")
-            end = _LENGTH.size + length
-            if len(buffer) < end:
-                break
-            envelopes.append(_decode(bytes(buffer[_LENGTH.size : end])))
-            del buffer[:end]
-        return envelopes
-
-
-def _decode(body: bytes) -> Envelope:
-    try:
-        envelope: Envelope = _decoder.decode(body)
-        return envelope
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadEnvelope(str(error)) from None

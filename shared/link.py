@@ -9,17 +9,8 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from roost.shared.control import (
-    Answer,
-    Ask,
-    BadEnvelope,
-    Envelope,
-    Envelopes,
-    Message,
-    Refusal,
-    Tell,
-    encode_envelope,
-)
+from roost.shared.control import Message
+from roost.shared.envelopes import Answer, Ask, BadEnvelope, Envelope, Envelopes, Refusal, Tell, encode_envelope
 
 T = TypeVar("T")
 READ_BYTES: Final = 256 * 1024

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from roost.shared.control import Envelopes, Ready, StartWorker, Stop, Tell, encode_envelope
+from roost.shared.control import Ready, StartWorker, Stop
+from roost.shared.envelopes import Envelopes, Tell, encode_envelope
 from tests.shared.processes import LIMIT, ROOT
 
 START = encode_envelope(Tell(StartWorker(1, "", "serve", (), ())))
