@@ -5,11 +5,12 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check load clean
+.PHONY: help run test check soak load clean
 
 help:
 	@echo "make run    install into .venv and start a node with the Procfile: http://localhost:4000/"
 	@echo "make test   the whole check: format, lint, types, layers, all tests"
+	@echo "make soak   20,000 simulated clusters, with progress; make test plays 300"
 	@echo "make load   the load tests of the README, with a table at the end"
 	@echo "make clean  remove what the others made"
 
@@ -21,6 +22,9 @@ test: .venv/test tests/js/node_modules
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p roost -p examples -p tests
 	$(BIN)/pytest -n 4 -r s
+
+soak: .venv/test
+	$(BIN)/python -m tests.simulation soak 20000
 
 load: .venv/run
 	$(BIN)/python -m tests.load table

@@ -92,13 +92,19 @@ class ChannelMailbox(ChannelSending):
         """More waits than may: what is under way is cancelled, which ends the channel as a crash does."""
         _log.error("%s ends: more than %d messages wait for it", self.name(), MAX_MAILBOX)
         self._let_go()
-        if self._task is None:
+        if self._task is not None:
+            self._cancel()
+        elif self._state is State.JOINING:
             self._refuse(JOIN_CRASHED)
-        self._cancel()
+        else:  # between two turns in which it works off what waits
+            self._end("overflow", graceful=False)
 
     def _cancel(self) -> None:
         if self._task is not None:
             self.client.runtime.runner.cancel(self._task)
 
     def _refuse(self, payload: Any) -> None:
+        raise NotImplementedError
+
+    def _end(self, reason: str | BaseException, *, graceful: bool) -> None:
         raise NotImplementedError

@@ -35,7 +35,7 @@ class ProgramOrder:
 
     def then(self, action: Callable[[], None], size: int = 0) -> None:
         """Do something when all that was sent before has left; `size`: bytes that wait for the client with it."""
-        if not self._awaited or self._uplink.echoed(self._client.hash, self._awaited):
+        if not self._held and (not self._awaited or self._uplink.echoed(self._client.hash, self._awaited)):
             self._awaited = 0
             action()
             return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CLOSE_LIMIT: Final = 5.0
 """Seconds that a client has to answer our close frame; then the connection is cut."""
 MAX_FRAMES_A_TURN: Final = 64
-"""Frames of one client that are handled in one turn of the loop; the others' clients come first then."""
+"""Frames of one client that are handled in one turn of the loop; other clients come first then."""
 LARGE_READ: Final = 64 * 1024
 """After so many bytes at once, too, a client is not read from until the next turn."""
 WRITE_BYTES: Final = 64 * 1024
@@ -144,8 +144,7 @@ class WebSocketTransport(asyncio.Protocol):
         collected, self._collected = self._collected, None
         if not collected:
             return
-        first = collected[0]
-        data = first if len(collected) == 1 and type(first) is bytes else _joined(collected)
+        data = _joined(collected)
         try:
             written = os.write(self.descriptor, data)
         except OSError:
@@ -330,7 +329,13 @@ class WebSocketTransport(asyncio.Protocol):
 
 
 def _joined(collected: list[bytes | Frames]) -> bytes:
-    frames: list[bytes] = []
+    if len(collected) == 1:  # nearly always
+        (only,) = collected
+        if type(only) is bytes:
+            return only
+        frames = only.frames  # type: ignore[union-attr]
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+    frames = []
     for piece in collected:
         if type(piece) is bytes:
             frames.append(piece)

@@ -47,6 +47,8 @@ class CanaryClient(asyncio.Protocol):
         """The number of the worker that serves it, known when it has joined."""
         self.closed: asyncio.Future[None] = loop.create_future()
         """Done when the connection is gone."""
+        self.close_code: int | None = None
+        """With which the server closed it; None if it just broke, as when a worker is killed."""
         self._loop = loop
         self._witness = witness
         self._vocabulary = vocabulary
@@ -62,7 +64,6 @@ class CanaryClient(asyncio.Protocol):
         """Numbers published, by ref."""
         self._subscriber: Subscriber | None = None
         self._publisher: Publisher | None = None
-        self._close_code: int | None = None
         self._heartbeat: asyncio.TimerHandle | None = None
 
     # What it does
@@ -154,7 +155,7 @@ class CanaryClient(asyncio.Protocol):
         if self._subscriber is not None:
             self._subscriber.gone()
         if self._publisher is not None:
-            self._publisher.end(graceful=self._close_code is not None)
+            self._publisher.end(graceful=self.close_code is not None)
         for answered in self._waiting.values():
             answered.set_result(None)
         if not self.closed.done():
@@ -204,8 +205,8 @@ class CanaryClient(asyncio.Protocol):
             )
 
     def _closing(self, payload: bytes) -> None:
-        self._close_code = struct.unpack_from(">H", payload)[0] if len(payload) >= 2 else CloseCode.NORMAL
-        self._transport.write(close_frame(self._close_code))
+        self.close_code = struct.unpack_from(">H", payload)[0] if len(payload) >= 2 else CloseCode.NORMAL
+        self._transport.write(close_frame(self.close_code))
         self._transport.close()
 
 

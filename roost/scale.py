@@ -77,10 +77,7 @@ def change_workers(run_dir: str, workers: int) -> None:
     console = Console()
     with Progress(console) as progress:
         while change.phase in (WorkerChangePhase.STARTING, WorkerChangePhase.DRAINING):
-            progress.show(
-                f"{change.workers_before} -> {change.workers} workers: {change.phase.value}, {change.seconds:.1f} s, "
-                f"{change.left:,} of {change.clients:,} clients left"
-            )
+            progress.show(_worker_progress(change))
             time.sleep(LOOK_PERIOD)
             change = ask_node(run_dir, AskWorkerChange(), WorkerChange)
             if change.number != number:
@@ -95,6 +92,11 @@ def change_workers(run_dir: str, workers: int) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _worker_progress(change: WorkerChange) -> str:
+    clients = f", {change.left:,} of {change.clients:,} clients left" if change.clients else ""
+    return f"{change.workers_before} -> {change.workers} workers: {change.phase.value}, {change.seconds:.1f} s{clients}"
 
 
 def _progress(change: ReshardingStatus) -> str:

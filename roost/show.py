@@ -36,14 +36,14 @@ def print_status(status: NodeStatus) -> None:
         gateway = status.gateway
         where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
         console.print(f"gateway pid {gateway.pid} serves {escape(gateway.app)} on {where}")
-        workers = _table("worker", "pid", "state", "connections", "channels", "published", "delivered")
+        workers = _table("worker", "pid", "state", "connections", "channels", "published", "delivered", "dropped")
         for worker in gateway.workers:
             workers.add_row(
                 str(worker.number),
                 str(worker.pid),
                 _state(worker),
                 *map(_number, (worker.connections, worker.channels)),
-                *map(_number, (worker.published, worker.books.delivered)),
+                *map(_number, (worker.published, worker.books.delivered, sum(worker.books.dropped.values()))),
             )
         console.print(workers)
     _print_silent(console, (*status.silent, *(status.gateway.silent if status.gateway else ())))

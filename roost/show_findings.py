@@ -46,7 +46,11 @@ def print_findings(findings: Findings) -> None:
         f"longest pause of a client {_milliseconds(findings.longest_pause)} "
         f"(of this checker itself {_milliseconds(findings.own_pause)})"
     )
-    console.print(f"disconnected {findings.disconnected:,}, came back {findings.returned:,}")
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in findings.disconnected.items())
+    console.print(
+        f"disconnected {sum(findings.disconnected.values()):,}{f' ({reasons})' if reasons else ''}, "
+        f"came back {findings.returned:,}"
+    )
 
 
 def _progress(findings: Findings) -> str:

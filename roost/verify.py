@@ -47,6 +47,10 @@ PULSE: Final = 0.02
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach a listener on all addresses
 
 
+BOOKS: Final = "wrong books"
+"""The fault that is found in a status and not by clients."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to put on the node."""
@@ -79,8 +83,8 @@ class Findings(msgspec.Struct, frozen=True):
     """Seconds between two messages that one client heard, at most."""
     own_pause: float
     """Seconds that this process itself stood still, at most: a part of any pause that is as long."""
-    disconnected: int
-    """How often a client lost its connection."""
+    disconnected: dict[str, int]
+    """How often a client lost its connection, by close code; `broken` if there was none, as when a worker dies."""
     returned: int
     """How often one was back on all topics."""
 
@@ -102,7 +106,7 @@ class Verification:
         self._wandering = True
         self._refusal = ""
         self._own_pause = 0.0
-        self._disconnected = 0
+        self._disconnected: Counter[str] = Counter()
         self._returned = 0
 
     async def run(self, watch: Callable[[Findings], None]) -> Findings:
@@ -169,7 +173,7 @@ class Verification:
                 first = False
                 await self._stay(place, client)
                 self._places[place] = None
-            self._disconnected += 1
+            self._disconnected[str(client.close_code or "broken")] += 1
 
     async def _stay(self, place: int, client: CanaryClient) -> None:
         """Until the connection is gone."""
@@ -256,7 +260,7 @@ class Verification:
             examples=tuple(fault.text for fault in (*witness.faults, *outstanding)[:MAX_FAULTS]),
             longest_pause=witness.longest_pause,
             own_pause=self._own_pause,
-            disconnected=self._disconnected,
+            disconnected=dict(self._disconnected),
             returned=self._returned,
         )
 
@@ -271,4 +275,15 @@ def verify_node(run_dir: str, plan: Plan, watch: Callable[[Findings], None]) -> 
     async def run() -> Findings:
         return await Verification(plan, RunDirectory(Path(run_dir)), addresses).run(watch)
 
-    return uvloop.run(run())
+    findings: Findings = uvloop.run(run())
+    wrong = wrong_books(ask_node(run_dir, AskStatus(), NodeStatus))
+    faults = {**findings.faults, BOOKS: len(wrong)} if wrong else findings.faults
+    return msgspec.structs.replace(findings, faults=faults, examples=(*findings.examples, *wrong))
+
+
+def wrong_books(status: NodeStatus) -> list[str]:
+    """The shards and workers whose books do not balance, in words."""
+    workers = status.gateway.workers if status.gateway is not None else ()
+    books = [(f"shard {shard.slot}", shard.books.missing()) for shard in status.shards]
+    books += [(f"worker {worker.number}", worker.books.missing()) for worker in workers]
+    return [f"the books of {name} do not balance: {missing:,} deliveries" for name, missing in books if missing]

@@ -15,6 +15,10 @@ class ShardBooks(msgspec.Struct, frozen=True):
     to_dead: int
     """Under way to workers that died."""
 
+    def missing(self) -> int:
+        """By how many deliveries the books do not balance."""
+        return self.fanout - self.acknowledged - self.outbox - self.to_dead
+
 
 class WorkerBooks(msgspec.Struct, frozen=True):
     """What became of what a worker was offered, by subscriber.
@@ -33,3 +37,7 @@ class WorkerBooks(msgspec.Struct, frozen=True):
     """The subscriber's join was not answered yet."""
     dropped: dict[str, int]
     """Not taken by the client's transport, by reason."""
+
+    def missing(self) -> int:
+        """By how many deliveries the books do not balance."""
+        return self.offered - self.delivered - self.duplicate - self.gone - self.early - sum(self.dropped.values())

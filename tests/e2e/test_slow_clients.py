@@ -23,7 +23,7 @@ def slow_node() -> Iterator[Node]:
 
 
 def dropped(node: Node) -> dict[str, int]:
-    counts: dict[str, int] = node.status()["gateway"]["workers"][0]["dropped"]
+    counts: dict[str, int] = node.status()["gateway"]["workers"][0]["books"]["dropped"]
     return counts
 
 

@@ -1,5 +1,6 @@
 """A simulated client with its channels: the worker's real program order and turn, and a transport that judges."""
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -29,13 +30,23 @@ class Client:
         """By topic, as in Phoenix."""
         self.unanswered = 0
         """Replies that were sent and have not left."""
+        self.transport = self
+        self.held = 0
+        """Bytes that program order holds back."""
         self._collected: list[tuple[Channel | None, bytes]] = []
         self._order: dict[int, dict[str, int]] = {}
         """For each publisher and topic the last number that left for this client."""
         self._left: set[tuple[Listener, int]] = set()
         self._replies: dict[bytes, list[tuple[Publication, Listener]]] = {}
+        self._reply_order: dict[Channel, deque[bytes]] = defaultdict(deque)
 
     # As the worker's transports
+
+    def hold(self, size: int) -> None:
+        self.held += size
+
+    def release(self, size: int) -> None:
+        self.held -= size
 
     def send(self, frame: bytes) -> None:
         """What a channel sends its own client."""
@@ -72,6 +83,7 @@ class Client:
         """A reply that must leave after the echoes of these (P6)."""
         self.unanswered += 1
         reply = b"%b %d" % (REPLY, self.worker.cluster.next_serial())
+        self._reply_order[channel].append(reply)
         self._replies[reply] = [
             (publication, other.listener)
             for publication in publications
@@ -81,6 +93,9 @@ class Client:
 
     def _reply_leaves(self, reply: bytes) -> None:
         self.unanswered -= 1
+        order = next(order for order in self._reply_order.values() if reply in order)
+        if order.popleft() != reply:
+            raise Broken("P6: a reply before an earlier one of the same channel")
         for publication, listener in self._replies.pop(reply):
             if not listener.left and (listener, publication.serial) not in self._left:
                 raise Broken(f"P6: a reply before the echo of {publication.number} to {listener}")
@@ -119,7 +134,10 @@ class Channel:
         opened = decode_letter(letter)
         if not (self.listener.lane is Lane.LETTER or opened.form is Form.PLAIN or opened.event == INTERCEPTED):
             raise Broken(f"{self.listener} gets a letter that should have been a frame")
-        self.client.worker.cluster.hear(self.listener, opened.payload)
+        cluster = self.client.worker.cluster
+        cluster.hear(self.listener, opened.payload)
+        if cluster.clock.chance(0.3):
+            self.reply()
 
     def confirmed(self, subscription: Subscription) -> None:
         cluster = self.client.worker.cluster

@@ -31,14 +31,14 @@ def barrier_for_some(replace: Any) -> None:
     replace(Shard, "__init__", after(start))
 
 
-@fault("S1 workers listed before the map is written", 1)
+@fault("S1 workers listed before the map is written", None)
 def workers_listed_too_early(replace: Any) -> None:
     listed: dict[Any, set[int]] = {}
 
     def restart(original: Any) -> Any:
         def steps(self: Any, slot: Any) -> Any:
             listed[slot] = self.cluster.live_workers()
-            for _ in range(5):
+            for _ in range(30):
                 yield
             yield from original(self, slot)
 
@@ -48,12 +48,12 @@ def workers_listed_too_early(replace: Any) -> None:
     replace(SimShard, "live_workers", instead(lambda self: set(listed[self.slot])))
 
 
-@fault("S1 incarnation does not check the map", 1)
+@fault("S1 incarnation does not check the map", 16)
 def map_not_checked(replace: Any) -> None:
     replace(SimShard, "named", always(answer=True))
 
 
-@fault("S1 map read before the lock", 1)
+@fault("S1 map read before the lock", None)
 def map_checked_before_the_lock(replace: Any) -> None:
     def start(self: Any) -> None:
         def lock_late() -> None:
@@ -68,10 +68,10 @@ def map_checked_before_the_lock(replace: Any) -> None:
     replace(SimShard, "start", instead(start))
 
 
-# S2: HELLO and WELCOME
+# HELLO and WELCOME: S2
 
 
-@fault("S2 merge instead of replace", 1)
+@fault("S2 merge instead of replace", 69)
 def rows_are_merged(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any, worker: int, subscriptions: Any) -> None:
@@ -90,7 +90,7 @@ def welcome_confirms_nothing(replace: Any) -> None:
     replace(ShardLink, "welcome", after(lambda self: self.greeted.clear()))
 
 
-@fault("S2 WELCOME without through", 1)
+@fault("S2 WELCOME without through", 21)
 def welcome_without_through(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any, worker: int, peer: Any) -> Any:
@@ -107,7 +107,7 @@ def welcome_without_through(replace: Any) -> None:
     replace(Shard, "_parcel", make)
 
 
-@fault("S2 outbox not sent again", 1)
+@fault("S2 outbox not sent again", 3)
 def outbox_not_sent_again(replace: Any) -> None:
     def hello(self: Any, worker: int, *_: Any) -> None:
         self._peers[worker].answers = [Welcome()]
@@ -115,7 +115,7 @@ def outbox_not_sent_again(replace: Any) -> None:
     replace(Shard, "_hello", after(hello))
 
 
-@fault("S2 HELLO empties the queue", 1)
+@fault("S2 HELLO empties the queue", 3)
 def hello_empties_the_queue(replace: Any) -> None:
     def hello(self: Any, worker: int, *_: Any) -> None:
         kept = [(publisher, publish) for publisher, publish in self._queue if publisher != worker]
@@ -138,7 +138,7 @@ def _trusting(original: Any) -> Any:
     return method
 
 
-@fault("S2 HELLO of the dead accepted", 1)
+@fault("S2 HELLO of the dead accepted", 2)
 def hello_of_the_dead(replace: Any) -> None:
     replace(Shard, "receive", _trusting)
 
@@ -146,7 +146,7 @@ def hello_of_the_dead(replace: Any) -> None:
 # S4, S5: publishes
 
 
-@fault("S4 no accepted", 1)
+@fault("S4 no accepted", 3)
 def repetitions_are_accepted(replace: Any) -> None:
     def handle(self: Any, _: int, peer: Any, item: Any) -> None:
         if isinstance(item, Publish):
@@ -190,7 +190,7 @@ def through_on_processing(replace: Any) -> None:
     replace(Shard, "_settle", instead(lambda self: _settle(self, self._turn + 1)))
 
 
-@fault("S6 settle by any receiver", 1)
+@fault("S6 settle by any receiver", 10)
 def settled_by_any_receiver(replace: Any) -> None:
     def settle(self: Any) -> None:
         waiting = [peer.outbox[0].turn for peer in self._peers.values() if peer.outbox]
@@ -202,7 +202,7 @@ def settled_by_any_receiver(replace: Any) -> None:
 # S7: the dead
 
 
-@fault("S7 a break counts as death", 1)
+@fault("S7 a break counts as death", 12)
 def a_break_is_death(replace: Any) -> None:
     def broken(self: Any) -> None:
         for shard in self.cluster.living_shards():
@@ -238,7 +238,7 @@ def session_of_the_dead_kept(replace: Any) -> None:
     replace(Shard, "bury_the_dead", make)
 
 
-@fault("S7 one-shot notices, no check at HELLO", 1)
+@fault("S7 one-shot notices, no check at HELLO", 2)
 def one_notice_of_each_death(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any) -> None:
@@ -275,7 +275,7 @@ def no_counters(replace: Any) -> None:
     replace(ShardLink, "hear", before(hear))
 
 
-@fault("W4 older sessions used by the shard", 1)
+@fault("W4 older sessions used by the shard", 76)
 def older_sessions_used_by_the_shard(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any, worker: int, parcel: Any) -> None:
@@ -301,7 +301,7 @@ def older_incarnation_left_alive(replace: Any) -> None:
     replace(SimSupervisor, "kill_older", always())
 
 
-@fault("M4 abort after commit", 1)
+@fault("M4 abort after commit", 5)
 def abort_after_commit(replace: Any) -> None:
     def abort(self: Any) -> None:
         shard_map = self.cluster.map
@@ -326,7 +326,7 @@ def retire_at_commit(replace: Any) -> None:
     replace(SimSupervisor, "next_map", make)
 
 
-@fault("M5 retire by those that reported", 1)
+@fault("M5 retire by those that reported", 6)
 def retire_by_those_that_reported(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any, current: Any, live_workers: Any) -> Any:

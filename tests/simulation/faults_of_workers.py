@@ -8,6 +8,7 @@ import msgspec
 from roost.gateway import shard_link
 from roost.gateway.audience import Audience
 from roost.gateway.delivery import Delivery
+from roost.gateway.program_order import ProgramOrder
 from roost.gateway.publish_log import PublishLog
 from roost.gateway.shard_link import Echo, ShardLink
 from roost.shared.bus import Hello, Subscribed, Unsubscribe
@@ -40,7 +41,7 @@ def dropped_by_incarnation(replace: Any) -> None:
     replace(ShardLink, "begin", before(begin))
 
 
-@fault("W7 seen dropped when its publisher dies", 1)
+@fault("W7 seen dropped when its publisher dies", 231)
 def the_dead_are_forgotten(replace: Any) -> None:
     replace(shard_link, "MAX_DEAD", lambda _: 0)
 
@@ -58,7 +59,7 @@ def handed_over_after_leave(replace: Any) -> None:
     replace(Audience, "gone", always())
 
 
-@fault("W7 deliver to those whom this batch made leave", 1)
+@fault("W7 deliver to those whom this batch made leave", 3)
 def handed_over_to_the_departed(replace: Any) -> None:
     replace(worker_shell, "hand_over", lambda original: lambda handovers, turn, departed: original(handovers, turn, []))
 
@@ -104,7 +105,7 @@ def acknowledged_with_credit_only(replace: Any) -> None:
 # W1, W2: the map
 
 
-@fault("W1 map read before the lock", 1)
+@fault("W1 map read before the lock", 24)
 def map_read_before_the_lock(replace: Any) -> None:
     def start(self: Any) -> None:
         shard_map = self.cluster.map
@@ -113,12 +114,12 @@ def map_read_before_the_lock(replace: Any) -> None:
             self.lock()
             self.later(self.clock.delay(0.02), lambda: self.begin(shard_map))
 
-        self.later(self.clock.delay(0.05), lock_late)
+        self.later(self.clock.delay(1.0), lock_late)
 
     replace(SimWorker, "start", instead(start))
 
 
-@fault("W2 any map version", 1)
+@fault("W2 any map version", 3)
 def older_maps_are_adopted(replace: Any) -> None:
     def adopt(self: Any, shard_map: Any, *_: Any) -> None:
         self._map = msgspec.structs.replace(self._map, version=shard_map.version - 1)
@@ -173,7 +174,7 @@ def log_repeated_newest_first(replace: Any) -> None:
     replace(PublishLog, "after", lambda original: lambda self, through: reversed(list(original(self, through))))
 
 
-# W4: counters and sessions
+# Counters and sessions: W4
 
 
 @fault("W4 no PING", 1)
@@ -181,7 +182,7 @@ def no_ping(replace: Any) -> None:
     replace(ShardLink, "ping", always(answer=True))
 
 
-@fault("W4 older sessions used by the worker", 1)
+@fault("W4 older sessions used by the worker", 3)
 def older_sessions_used_by_the_worker(replace: Any) -> None:
     def receive(original: Any) -> Any:
         def method(self: Any, slot: Any, parcel: Any, now: float) -> Any:
@@ -211,7 +212,7 @@ def waiting_newest_first(replace: Any) -> None:
     replace(PublishLog, "next_waiting", instead(lambda self: self._waiting.popitem()))
 
 
-@fault("W8 log cut by the fastest slot", 1)
+@fault("W8 log cut by the fastest slot", 2)
 def log_cut_by_the_fastest(replace: Any) -> None:
     def cut(self: Any, arrival: Any) -> None:
         self._log.cut(max(link.through for link in self._publishing_links()))
@@ -225,7 +226,7 @@ def credit_not_returned(replace: Any) -> None:
     replace(Delivery, "_cut_log", always())
 
 
-# W6: joins and leaves
+# Joins and leaves: W6
 
 
 def _stands(self: Any, subscription: Any, arrival: Any) -> None:
@@ -258,7 +259,7 @@ def only_the_old_owner_is_asked(replace: Any) -> None:
     _ask_one_owner(replace, min)
 
 
-@fault("W6 ok at the first confirmation", 1)
+@fault("W6 ok at the first confirmation", 3)
 def ok_at_the_first_confirmation(replace: Any) -> None:
     def confirm(self: Any, subscription: Any, arrival: Any) -> None:
         if self._waiting[subscription]:
@@ -267,7 +268,7 @@ def ok_at_the_first_confirmation(replace: Any) -> None:
     replace(Delivery, "_confirm", instead(confirm))
 
 
-@fault("W6 ok by the publishing epoch alone", 1)
+@fault("W6 ok by the publishing epoch alone", 53)
 def ok_by_the_publishing_epoch(replace: Any) -> None:
     def confirm(self: Any, subscription: Any, arrival: Any) -> None:
         if self._map.publish in self._waiting[subscription]:
@@ -276,7 +277,7 @@ def ok_by_the_publishing_epoch(replace: Any) -> None:
     replace(Delivery, "_confirm", instead(confirm))
 
 
-@fault("W6 ok at once", 1)
+@fault("W6 ok at once", 7)
 def ok_at_once(replace: Any) -> None:
     def join(original: Any) -> Any:
         def method(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -291,7 +292,7 @@ def ok_at_once(replace: Any) -> None:
     replace(SimWorker, "join", join)
 
 
-@fault("W6 confirmation by topic", 1)
+@fault("W6 confirmation by topic", 3)
 def confirmed_by_topic(replace: Any) -> None:
     topics: dict[tuple[int, int], str] = {}
 
@@ -349,7 +350,7 @@ def nothing_is_held(replace: Any) -> None:
     replace(Delivery, "echoed", always(answer=True))
 
 
-@fault("W10 echo by any slot", 1)
+@fault("W10 echo by any slot", 2)
 def echo_by_any_slot(replace: Any) -> None:
     def echoed(self: Any, _: int, number: int) -> bool:
         return any(link.echoed(number) for link in self._links.values())
@@ -366,9 +367,23 @@ def released_by_seen_only(replace: Any) -> None:
     replace(ShardLink, "release", release)
 
 
+@fault("W10 who comes later passes what is held", 29)
+def what_is_held_is_passed(replace: Any) -> None:
+    def then(original: Any) -> Any:
+        def method(self: Any, action: Any, size: int = 0) -> None:
+            if not self._awaited or self._uplink.echoed(self._client.hash, self._awaited):
+                action()
+            else:
+                original(self, action, size)
+
+        return method
+
+    replace(ProgramOrder, "then", then)
+
+
 # The books
 
 
-@fault("Books: duplicates are not counted", 1)
+@fault("Books: duplicates are not counted", 12)
 def duplicates_not_counted(replace: Any) -> None:
     replace(ShardLink, "_count_duplicate", always())

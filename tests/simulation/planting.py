@@ -13,15 +13,15 @@ class Planted(NamedTuple):
     """One fault."""
 
     rule: str
-    seed: int
-    """The first seed that shows it."""
+    seed: int | None
+    """The first seed that shows it; None: a scene of `test_scenes` does."""
     plant: Callable[[Callable[..., None]], None]
 
 
 FAULTS: Final[dict[str, Planted]] = {}
 
 
-def fault(rule: str, seed: int) -> Callable[[Callable[[Callable[..., None]], None]], None]:
+def fault(rule: str, seed: int | None) -> Callable[[Callable[[Callable[..., None]], None]], None]:
     """Register a fault: the rule that it takes away, and the first seed that shows it."""
 
     def register(plant: Callable[[Callable[..., None]], None]) -> None:

@@ -53,7 +53,7 @@ def _unrest_of_worker(worker: SimWorker) -> str | None:
         return f"{worker.name} has a log of {len(delivery._log)}, {delivery._log.waiting} wait"
     if delivery._waiting:
         return f"{worker.name} has {len(delivery._waiting)} joins without an answer"
-    if any(client.unanswered for client in worker.clients):
+    if any(client.unanswered or client.held for client in worker.clients):
         return f"{worker.name} holds replies"
     if any(channel.waiting for client in worker.clients for channel in client.channels.values()):
         return f"{worker.name}: code waits for credit"

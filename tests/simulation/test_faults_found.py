@@ -10,14 +10,14 @@ OTHER_SEEDS = 150
 """So many seeds are tried if the one that is known does not show a fault any more."""
 
 
-@pytest.mark.parametrize("name", sorted(FAULTS))
+@pytest.mark.parametrize("name", sorted(name for name, fault in FAULTS.items() if fault.seed is not None))
 def test_a_rule_taken_away_is_caught(name: str) -> None:
-    seeds = [FAULTS[name].seed, *range(1, OTHER_SEEDS + 1)]
+    seeds = [FAULTS[name].seed or 1, *range(1, OTHER_SEEDS + 1)]
     with planted(name):
         assert any(_fails(seed) for seed in seeds), f"no seed shows that {FAULTS[name].rule}"
 
 
-@pytest.mark.parametrize("seed", sorted({fault.seed for fault in FAULTS.values()}))
+@pytest.mark.parametrize("seed", sorted({fault.seed or 1 for fault in FAULTS.values()}))
 def test_the_same_seeds_pass_without_a_fault(seed: int) -> None:
     play(seed)
 
