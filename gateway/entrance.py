@@ -103,6 +103,9 @@ class Entrance(asyncio.Protocol):
         if found is not None:
             self._handshake(found)
             return
+        if not self._site.has_app:
+            self._answer(HTTPStatus.NOT_FOUND, "" if data.startswith(b"HEAD ") else "Not Found")
+            return
         successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)
         successor.connection_made(self._transport)
         self._transport.set_protocol(successor)

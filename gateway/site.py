@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 HEAD_TIMEOUT: Final = 10.0
 """Seconds that a client has for its first request's head."""
-_NOT_FOUND: Final = b"Not Found"
-_NOT_FOUND_HEADERS: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"9")]
 
 
 class Site:
@@ -43,6 +41,11 @@ class Site:
         self._turn(self.entrances)
 
     # For connections
+
+    @property
+    def has_app(self) -> bool:
+        """Whether the application serves more than sockets."""
+        return self._app is not None
 
     def find(self, path: str | None) -> "Found[Mount] | None":
         """The mount that a request's path names."""
@@ -84,10 +87,9 @@ class Site:
         elif self._app is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await PlainTextResponse(_NOT_FOUND, 404)(scope, receive, send)
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.http.response.start", "status": 404, "headers": _NOT_FOUND_HEADERS})
-            await send({"type": "websocket.http.response.body", "body": _NOT_FOUND})
+            await send({"type": "websocket.close", "code": 1000})
 
     def _turn(self, wheel: "IdleWheel[Any]") -> None:
         for connection in wheel.turn(self.runtime.now()):

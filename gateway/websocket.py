@@ -88,8 +88,9 @@ class WebSocketTransport(asyncio.Protocol):
         """Whether one of these reasons is that so much waits for the client."""
         self.heard = 0.0
         """When the client was last heard, by the wheel's clock."""
-        transport.set_write_buffer_limits(high=0)
         plain = transport.get_extra_info("sslcontext") is None
+        # A plain transport pauses above its high-water mark, TLS at it already: with 0 when nothing waits.
+        transport.set_write_buffer_limits(high=0 if plain else 1)
         self._plain_descriptor: int = transport.get_extra_info("socket").fileno() if plain else -1
         self.descriptor = self._plain_descriptor
         """Where a frame can be written at once; -1 while it cannot: then `fall_behind` knows what to do."""

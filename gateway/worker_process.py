@@ -67,6 +67,8 @@ class Worker:
         mount_canary(endpoint, run_dir.canary_token())
         self._leaving: asyncio.Task[None] | None = None
         self._capacity = Capacity(start.limits, room_for_connections())
+        if self._capacity.max_connections < start.limits.max_connections:
+            _log.warning("room for %d connections: raise the limit of open files", self._capacity.max_connections)
         site = self._site = Site(endpoint, self._runtime, self._capacity)
         config = Config(
             app=site,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.applications import Starlette
+
 from roost import Channel, ConnectInfo, Endpoint, Error, Ok, Origin, Socket, Token, WebSocket
 
 SESSION = {"user": "ada", "_csrf_token": "a" * 24}
@@ -79,4 +81,6 @@ endpoint.mount("/same", TellingSocket, websocket=WebSocket(check_origin="conn"))
 endpoint.mount("/unchecked", TellingSocket, websocket=WebSocket(check_origin=False))
 endpoint.mount("/asked", TellingSocket, websocket=WebSocket(check_origin=no_host_needed))
 endpoint.mount("/crashes", TellingSocket, websocket=WebSocket(check_origin=crashes))
-endpoint.mount("/small", TellingSocket, websocket=WebSocket(max_frame_size=1000))
+
+with_pages = Endpoint(sockets={"/socket": TellingSocket}, app=Starlette())
+with_pages.mount("/small", TellingSocket, websocket=WebSocket(max_frame_size=1000))

@@ -58,7 +58,7 @@ async def request(
         writer.write(head)
         return await _read(reader)
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 async def upgrade(

@@ -18,7 +18,7 @@ LIMIT = 10.0
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    running = Node("tests.applications.entrances:endpoint", shards=1, workers=1)
+    running = Node("tests.applications.entrances:with_pages", shards=1, workers=1)
     running.environment["ROOST_MAX_CONNECTIONS"] = "5"
     with running:
         yield running
@@ -104,7 +104,7 @@ async def test_one_address_has_a_limit_of_its_own(node: Node) -> None:
 async def test_requests_for_the_applications_own_pages_give_their_places_back(node: Node) -> None:
     for _ in range(20):
         assert (await request(node.port, "/elsewhere")).status == 404
-        assert (await upgrade(node.port, "/elsewhere")).status == 404
+        assert (await upgrade(node.port, "/elsewhere")).status == 403
         assert (await upgrade(node.port, "/socket/websocket?vsn=9")).status == 403
     async with clients(node, 5):
         pass

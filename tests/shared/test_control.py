@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import control
-from roost.shared import envelopes as envelopes_module
+from roost.shared import control, envelopes
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.envelopes import BadEnvelope, Envelope, Envelopes, encode_envelope
@@ -58,11 +57,11 @@ answers = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=5,
 )
-envelopes: st.SearchStrategy[Envelope] = st.one_of(
-    st.builds(envelopes_module.Tell, messages),
-    st.builds(envelopes_module.Ask, numbers, messages),
-    st.builds(envelopes_module.Answer, numbers, answers),
-    st.builds(envelopes_module.Refusal, numbers, text),
+any_envelope: st.SearchStrategy[Envelope] = st.one_of(
+    st.builds(envelopes.Tell, messages),
+    st.builds(envelopes.Ask, numbers, messages),
+    st.builds(envelopes.Answer, numbers, answers),
+    st.builds(envelopes.Refusal, numbers, text),
 )
 
 
@@ -70,7 +69,7 @@ def test_every_message_is_tried() -> None:
     assert set(fields_of) == set(get_args(control.Message))
 
 
-@given(st.lists(envelopes, max_size=4), st.data())
+@given(st.lists(any_envelope, max_size=4), st.data())
 def test_a_stream_gives_what_was_sent_wherever_it_is_cut(sent: list[Envelope], data: st.DataObject) -> None:
     stream = b"".join(map(encode_envelope, sent))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
@@ -81,7 +80,7 @@ def test_a_stream_gives_what_was_sent_wherever_it_is_cut(sent: list[Envelope], d
     assert got == sent
 
 
-@given(st.lists(envelopes, min_size=1, max_size=3))
+@given(st.lists(any_envelope, min_size=1, max_size=3))
 def test_a_reader_that_asks_for_what_is_missing_reads_nothing_of_the_next(sent: list[Envelope]) -> None:
     stream = b"".join(map(encode_envelope, sent))
     for envelope in sent:
@@ -96,11 +95,11 @@ def test_a_reader_that_asks_for_what_is_missing_reads_nothing_of_the_next(sent: 
     assert stream == b""
 
 
-@given(envelopes)
+@given(any_envelope)
 def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
     """What an answer carries is converted to its type by who asked, so it must be plain data on the way."""
-    (got,) = Envelopes().feed(encode_envelope(envelopes_module.Answer(1, envelope)))
-    assert isinstance(got, envelopes_module.Answer)
+    (got,) = Envelopes().feed(encode_envelope(envelopes.Answer(1, envelope)))
+    assert isinstance(got, envelopes.Answer)
     assert msgspec.convert(got.value, Envelope) == envelope
 
 
@@ -109,8 +108,8 @@ def test_statuses_survive_as_answers() -> None:
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
     rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
     for value in (shard, node, rows):
-        (got,) = Envelopes().feed(encode_envelope(envelopes_module.Answer(1, value)))
-        assert isinstance(got, envelopes_module.Answer)
+        (got,) = Envelopes().feed(encode_envelope(envelopes.Answer(1, value)))
+        assert isinstance(got, envelopes.Answer)
         assert msgspec.convert(got.value, type(value)) == value
 
 
@@ -121,7 +120,7 @@ def test_no_bytes_do_worse_than_bad_envelope(data: bytes) -> None:
             Envelopes().feed(stream)
 
 
-@given(envelopes, st.data())
+@given(any_envelope, st.data())
 def test_no_damaged_envelope_does_worse_than_bad_envelope(envelope: Envelope, data: st.DataObject) -> None:
     stream = bytearray(encode_envelope(envelope))
     stream[data.draw(st.integers(4, len(stream) - 1))] = data.draw(st.integers(0, 255))
@@ -150,6 +149,6 @@ def test_bodies_that_are_no_envelope(body: bytes) -> None:
 
 
 def test_a_length_beyond_the_limit_is_refused_before_its_bytes_come() -> None:
-    with pytest.raises(BadEnvelope, match=str(envelopes_module.MAX_MESSAGE_BYTES)):
-        Envelopes().feed(struct.pack(">I", envelopes_module.MAX_MESSAGE_BYTES + 1))
-    assert Envelopes().feed(struct.pack(">I", envelopes_module.MAX_MESSAGE_BYTES)) == []
+    with pytest.raises(BadEnvelope, match=str(envelopes.MAX_MESSAGE_BYTES)):
+        Envelopes().feed(struct.pack(">I", envelopes.MAX_MESSAGE_BYTES + 1))
+    assert Envelopes().feed(struct.pack(">I", envelopes.MAX_MESSAGE_BYTES)) == []
