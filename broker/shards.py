@@ -119,7 +119,8 @@ class Shards:
         older = self.map.incarnation(slot)
         assert older is not None
         self._adopt(restarted(self.map, slot))
-        await self._run_dir.end(shard_name(slot, older))
+        for living in self._run_dir.live_incarnations(slot):
+            await self._run_dir.end(shard_name(slot, living))
         return StartShard(slot, older + 1, str(self._run_dir.path))
 
     def _told(self, _shard: Child, message: Message) -> None:

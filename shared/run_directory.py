@@ -116,6 +116,12 @@ class RunDirectory:
         files = (self.path / "alive").glob("worker-*")
         return {int(file.name.removeprefix("worker-")) for file in files if _is_locked(file)}
 
+    def live_incarnations(self, slot: Slot) -> set[int]:
+        """The incarnations of a slot that live: one, but for those that a dead broker left dying."""
+        before = f"shard-{slot.epoch}-{slot.number}-"
+        files = (self.path / "alive").glob(f"{before}*")
+        return {int(file.name.removeprefix(before)) for file in files if _is_locked(file)}
+
     def forget_the_dead(self) -> None:
         """Remove the files of dead processes. Only when the node has stopped: a starter must not lose its file."""
         for file in (self.path / "alive").iterdir():

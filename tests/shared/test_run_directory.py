@@ -214,6 +214,15 @@ class TestLives:
             life.release()
         assert run_dir.live_workers() == set()
 
+    def test_the_incarnations_of_a_slot_that_live_are_found(self, run_dir: RunDirectory) -> None:
+        run_dir.live(shard_name(Slot(1, 1), 2)).release()
+        lives = [run_dir.live(shard_name(slot, 4)) for slot in (Slot(1, 1), Slot(1, 11), Slot(11, 1))]
+        with holder(run_dir, "live", shard_name(Slot(1, 1), 3)):
+            assert run_dir.live_incarnations(Slot(1, 1)) == {3, 4}
+        for life in lives:
+            life.release()
+        assert run_dir.live_incarnations(Slot(1, 1)) == set()
+
     def test_no_two_names_are_the_same(self) -> None:
         names = {shard_name(Slot(epoch, number), 1) for epoch in range(12) for number in range(12)}
         assert len(names) == 144
