@@ -1,7 +1,7 @@
 """What the tests and the load tests drive: rooms that do everything that a channel can do."""
 
 from examples.numbers import NumbersChannel
-from roost import Channel, Endpoint, Error, Ok, Raw, Socket, Stop, WebSocket, event
+from roost import Channel, Endpoint, Error, Ok, Raw, RawSocket, Socket, Stop, WebSocket, event
 
 
 class PlaygroundSocket(Socket):
@@ -63,8 +63,16 @@ class RoomChannel(Channel[PlaygroundSocket]):
         return Stop("other")
 
 
+class EchoSocket(RawSocket):
+    """Sends back every message as it came: the WebSocket itself, without channels."""
+
+    async def handle_in(self, data):
+        await self.send(data)
+
+
 PlaygroundSocket.route("room:*", RoomChannel)
 PlaygroundSocket.route("numbers:*", NumbersChannel)
 
 endpoint = Endpoint(check_origin=False)
 endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None))
+endpoint.mount("/echo", EchoSocket, websocket=WebSocket(timeout=None))

@@ -1,13 +1,20 @@
-"""What only some channels have: timers, and subscriptions to topics other than their own."""
+"""What only some channels and raw sockets have: timers, and subscriptions to topics other than their own."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.shared.bus import Lane
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
-    from roost.gateway.channel_process import ChannelProcess
+    from roost.gateway.runtime import Runtime
+
+
+class Inbox(Protocol):
+    """What runs the code that timers and subscriptions are for."""
+
+    def info(self, message: Any) -> None:
+        """A message for `handle_info`."""
 
 
 class Timer:
@@ -18,7 +25,7 @@ class Timer:
     def __init__(self, extras: "ChannelExtras", seconds: float, message: Any) -> None:
         self._extras = extras
         self._message = message
-        self._handle = extras.process.client.runtime.call_later(seconds, self._fire)
+        self._handle = extras.runtime.call_later(seconds, self._fire)
 
     def cancel(self) -> None:
         """Do not send it; if it was sent, nothing happens."""
@@ -27,16 +34,18 @@ class Timer:
 
     def _fire(self) -> None:
         self._extras.timers.discard(self)
-        self._extras.process.info(self._message)
+        self._extras.inbox.info(self._message)
 
 
 class ChannelExtras:
-    """The timers and further subscriptions of one channel; they end with it."""
+    """The timers and further subscriptions of one channel or raw socket; they end with it."""
 
-    __slots__ = ("_subscriptions", "_unconfirmed", "process", "timers")
+    __slots__ = ("_hash", "_subscriptions", "_unconfirmed", "inbox", "runtime", "timers")
 
-    def __init__(self, process: "ChannelProcess") -> None:
-        self.process = process
+    def __init__(self, runtime: "Runtime", client_hash: int, inbox: Inbox) -> None:
+        self.runtime = runtime
+        self._hash = client_hash
+        self.inbox = inbox
         self.timers: set[Timer] = set()
         self._subscriptions: dict[str, Subscription] = {}
         self._unconfirmed: dict[Subscription, asyncio.Future[None]] = {}
@@ -55,8 +64,7 @@ class ChannelExtras:
         """Subscribe; returns when the subscription stands."""
         if topic in self._subscriptions:
             return
-        client = self.process.client
-        subscription = client.runtime.uplink.subscribe(client.hash, topic, Lane.LETTER, (), None, self.process)
+        subscription = self.runtime.uplink.subscribe(self._hash, topic, Lane.LETTER, (), None, self.inbox)
         self._subscriptions[topic] = subscription
         future = self._unconfirmed[subscription] = asyncio.get_running_loop().create_future()
         await future
@@ -71,7 +79,7 @@ class ChannelExtras:
         """End a subscription, if there is one."""
         subscription = self._subscriptions.pop(topic, None)
         if subscription is not None:
-            self.process.client.runtime.uplink.unsubscribe(subscription)
+            self.runtime.uplink.unsubscribe(subscription)
             self.confirmed(subscription)
 
     def end(self) -> None:

@@ -3,6 +3,7 @@
 A channel that has nothing to do costs no task and no queue.
 """
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -12,16 +13,20 @@ from roost.gateway.channel import Channel
 from roost.gateway.channel_extras import ChannelExtras, Timer
 from roost.gateway.channel_mailbox import ChannelMailbox
 from roost.gateway.channel_sending import LaterReply, State
+from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
+from roost.gateway.shard_link import Frames
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.serializer import Message
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
     from roost.gateway.client import Client
+
+_log = logging.getLogger("roost.channel")
 
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
@@ -132,8 +137,23 @@ class ChannelProcess(ChannelMailbox):
             self._extras.confirmed(subscription)
 
     def letter(self, topic: str, letter: bytes) -> None:
-        """A message of a topic to which the channel subscribes came, for its code."""
+        """A message of a topic to which the channel subscribes came: for its code, or to be encoded for its client."""
+        serializer = self.client.serializer
+        if isinstance(serializer, OwnLane) and topic == self.membership.topic and self._fastlane(serializer, letter):
+            return
         self._deliver(self._handle_letter, (topic, letter))
+
+    def _fastlane(self, serializer: OwnLane, letter: bytes) -> bool:
+        """Send the client a broadcast that its channel does not intercept; answers whether it is one."""
+        topic = self.membership.topic
+        try:
+            passes, frame = serializer.broadcast(topic, letter, self.channel.all_intercepts())
+        except Exception:  # noqa: BLE001 - the crash boundary of an application's serializer
+            _log.error("a broadcast on %r cannot be encoded", topic, exc_info=True)
+            return True
+        if frame is not None:
+            self.client.send(Frames([self.client.transport], [frame], topic))
+        return passes
 
     def asked(self, question: Question) -> None:
         """Code asks the channel something."""
@@ -160,7 +180,7 @@ class ChannelProcess(ChannelMailbox):
     def extras(self) -> ChannelExtras:
         """The channel's timers and further subscriptions."""
         if self._extras is None:
-            self._extras = ChannelExtras(self)
+            self._extras = ChannelExtras(self.client.runtime, self.client.hash, self)
         return self._extras
 
     def send_after(self, seconds: float, message: Any) -> Timer:

@@ -1,7 +1,7 @@
 """One connected client: what its messages set going, on whatever transport it is connected by."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.channel_mailbox import MAX_WORK_A_TURN
 from roost.gateway.channel_process import ChannelProcess
@@ -22,9 +22,10 @@ from roost.gateway.protocol import (
 )
 from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
+from roost.gateway.transport import Transport
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.bus import Lane
-from roost.shared.frames import CloseCode
+from roost.shared.frames import CloseCode, Control
 from roost.shared.message_limits import MAX_FIELD_BYTES, check_fields
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
@@ -45,38 +46,12 @@ DISCONNECT: Final = "disconnect"
 _log = logging.getLogger("roost.client")
 
 
-class Transport(Protocol):
-    """What carries frames to a client, and its messages here."""
-
-    descriptor: int
-    """Where a frame can be written at once; -1 if it cannot: then `fall_behind` is called."""
-
-    def send(self, frame: bytes | Frames) -> None:
-        """Send a frame, or broadcasts, at the end of the turn, after all that was sent before."""
-
-    def fall_behind(self, run: Frames, written: int) -> None:
-        """The descriptor took only so many bytes of these broadcasts."""
-
-    def hold(self, size: int) -> None:
-        """A frame of so many bytes waits elsewhere until `release`; it counts as waiting for the client."""
-
-    def release(self, size: int) -> None:
-        """The frame waits elsewhere no longer."""
-
-    def close(self, code: CloseCode, reason: str = "") -> None:
-        """Close the connection, after all that was sent before."""
-
-    def pause_reading(self) -> None:
-        """Take no more from the client, until `resume_reading` was called as often."""
-
-    def resume_reading(self) -> None:
-        """Take from the client again."""
-
-
 class Client:
     """What Phoenix's transport process is: the client's channels and the rules of its connection."""
 
     __slots__ = ("_by_id", "_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
+
+    wants_controls = False
 
     def __init__(self, runtime: "Runtime", socket: Socket, serializer: Serializer, transport: Transport) -> None:
         self.runtime = runtime
@@ -114,6 +89,9 @@ class Client:
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
         self._perform(self._protocol.receive(message))
+
+    def control(self, kind: Control, payload: bytes) -> None:
+        """Pings and pongs mean nothing to channels."""
 
     def close(self) -> None:
         """The connection is gone."""
@@ -164,8 +142,8 @@ class Client:
         topic, intercepts = process.membership.topic, process.channel.all_intercepts()
         return uplink.subscribe(self.hash, topic, self.serializer.lane, intercepts, self.transport, process)
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame."""
+    def send(self, frame: bytes | Frames) -> None:
+        """Send a frame, or a broadcast."""
         self.transport.send(frame)
 
     def hold_back(self, message: Message) -> None:

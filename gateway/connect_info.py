@@ -49,6 +49,8 @@ class ConnectInfo:
     transport: str = "websocket"
     auth_token: str | None = None
     """The `authToken` of phoenix.js, on a mount with `auth_token=True`."""
+    subprotocol: str | None = None
+    """The one that was agreed on, on a mount with `subprotocols`."""
     session: Any = None
     """What the mount's session hook read; None if there is none, or its CSRF token was not right."""
     custom: Mapping[str, Any] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from roost.gateway.calls import CALL_LIMIT, ChannelAddress
 from roost.gateway.mount import Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.pubsub import PubSub
+from roost.gateway.raw_socket import RawSocket
 from roost.gateway.socket import Socket
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
@@ -23,7 +24,7 @@ class Endpoint:
     def __init__(
         self,
         *,
-        sockets: Mapping[str, type[Socket]] | None = None,
+        sockets: Mapping[str, type[Socket | RawSocket]] | None = None,
         app: AsgiApp | None = None,
         check_origin: CheckOrigin = True,
         host: str | None = None,
@@ -44,7 +45,12 @@ class Endpoint:
             self.mount(path, socket)
 
     def mount(
-        self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None, auth_token: bool = False
+        self,
+        path: str,
+        socket: type[Socket | RawSocket],
+        *,
+        websocket: WebSocket | None = None,
+        auth_token: bool = False,
     ) -> Mount:
         """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`.
 
@@ -52,7 +58,12 @@ class Endpoint:
         give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
         """
         mount = make_mount(
-            path, socket, websocket or WebSocket(), auth_token=auth_token, check_origin=self._check_origin
+            path,
+            socket,
+            websocket or WebSocket(),
+            auth_token=auth_token,
+            check_origin=self._check_origin,
+            raw=issubclass(socket, RawSocket),
         )
         self.mounts.append(mount)
         return mount

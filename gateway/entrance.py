@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from roost.gateway.capacity import RETRY_AFTER
-from roost.gateway.client import Client
 from roost.gateway.connect_info import PeerData
+from roost.gateway.connecting import open_handler
 from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
 from roost.gateway.replies import Error, Ok
 from roost.gateway.review import Surroundings, refusal, review
@@ -23,10 +23,13 @@ from roost.gateway.websocket import WebSocketTransport
 if TYPE_CHECKING:
     from roost.gateway.capacity import Place
     from roost.gateway.mount import Mount
+    from roost.gateway.raw_socket import RawSocket
     from roost.gateway.review import Candidate
     from roost.gateway.site import Site
     from roost.gateway.socket import Socket
     from roost.gateway.socket_paths import Found
+
+    AnySocket = Socket | RawSocket
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
@@ -138,7 +141,7 @@ class Entrance(asyncio.Protocol):
 
     async def _admit(
         self, found: "Found[Mount]", request: RequestHead, around: Surroundings
-    ) -> "tuple[Candidate, Socket, Any]":
+    ) -> "tuple[Candidate, AnySocket, Any]":
         """Ask the application about a client that nothing else speaks against. Raises Refused."""
         runtime = self._site.runtime
         mount = found.mount
@@ -166,7 +169,7 @@ class Entrance(asyncio.Protocol):
             else:
                 self._send(_verdict(socket, verdict))
 
-    def _upgrade(self, mount: "Mount", request: RequestHead, candidate: "Candidate", socket: "Socket") -> None:
+    def _upgrade(self, mount: "Mount", request: RequestHead, candidate: "Candidate", socket: "AnySocket") -> None:
         site = self._site
         try:
             accepted = site.judge.accept(request, candidate.subprotocol)
@@ -184,7 +187,7 @@ class Entrance(asyncio.Protocol):
             mount.websocket.max_frame_size,
             self._place,
         )
-        websocket.open(Client(site.runtime, socket, candidate.serializer, websocket))
+        websocket.open(open_handler(site.runtime, socket, candidate.serializer, websocket))
         transport.set_protocol(websocket)
         if self._data:
             websocket.data_received(self._data)
@@ -205,7 +208,7 @@ class Entrance(asyncio.Protocol):
             self._transport.close()
 
 
-def _verdict(socket: "Socket", verdict: Any) -> bytes:
+def _verdict(socket: "AnySocket", verdict: Any) -> bytes:
     """The response to a client that the application does not let in; what it should not have returned is logged."""
     name = type(socket).__name__
     try:

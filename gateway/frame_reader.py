@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from roost.shared.frames import CloseCode
+from roost.shared.frames import CloseCode, Control
 
 try:
     from websockets.speedups import apply_mask
@@ -37,13 +37,31 @@ class BinaryMessage(bytes):
     __slots__ = ()
 
 
+class ControlMessage(bytes):
+    """The payload of a ping or a pong, for a handler that wants to see it."""
+
+    kind: Control
+
+
 class FrameReader:
     """One client's stream: bytes in, messages out, and what the protocol itself wants answered in `outgoing`."""
 
-    __slots__ = ("_library", "_max_message_bytes", "_message", "_owed", "_tail", "finished", "outgoing", "unread")
+    __slots__ = (
+        "_library",
+        "_max_message_bytes",
+        "_message",
+        "_owed",
+        "_tail",
+        "controls",
+        "finished",
+        "outgoing",
+        "unread",
+    )
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max_message_bytes = max_message_bytes
+        self.controls = False
+        """Whether pings and pongs are among what `feed` answers."""
         self._tail = b""
         self._library: ServerProtocol | None = None
         self._owed = 0
@@ -112,7 +130,7 @@ class FrameReader:
             at = stop
         return messages
 
-    def close(self, code: CloseCode, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "") -> None:
         """Begin the closing handshake; what the client still sends is read and dropped."""
         library = self._library or self._make_library()
         self._library = library
@@ -152,6 +170,10 @@ class FrameReader:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
             self._message = _Message(binary=frame.opcode is Opcode.BINARY)
         elif frame.opcode is not Opcode.CONT:
+            if self.controls and frame.opcode is not Opcode.CLOSE:
+                control = ControlMessage(frame.data)
+                control.kind = Control.PING if frame.opcode is Opcode.PING else Control.PONG
+                messages.append(control)
             return
         message = self._message
         if message is None:

@@ -4,7 +4,6 @@ The request is judged by the websockets library. Refusals are answered as Phoeni
 that names the first offending header, 403 with an empty body when the version refuses.
 """
 
-import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,23 +13,19 @@ from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from roost.shared.serializer import V1, V2, Serializer
+from roost.gateway.requirement import parse_version
+from roost.gateway.serializers import BUILT_IN, Served
+from roost.shared.serializer import Serializer
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """A longer request head is answered 431."""
+SHOWN_CHARS: Final = 200
+"""Characters of a client's text that a log line has room for."""
 
 _ACCEPTED: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
 )
-_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
-_IDENTIFIER: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER: Final = re.compile(
-    rf"(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER})"
-    rf"(?:-(?P<pre>{_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
-    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
-)
-"""https://semver.org, version 2.0.0."""
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -86,16 +81,16 @@ def target_path(head: bytes) -> str | None:
     return parts[1].partition(b"?")[0].decode("latin-1") if len(parts) == 3 else None
 
 
-def choose_serializer(params: dict[str, Any]) -> Serializer:
-    """The serializer for the `vsn` parameter; without one it is V1, as in Phoenix. Raises Refused."""
-    version = params.get("vsn", "1.0.0")
-    match = _SEMVER.fullmatch(version) if isinstance(version, str) else None
-    # A pre-release comes before its release, so that of 2.0.0 is too old and that of 2.0.1 is not.
-    if match and match["minor"] == "0" and not (match["patch"] == "0" and match["pre"]):
-        for serializer, major in ((V1, "1"), (V2, "2")):
-            if match["major"] == major:
-                return serializer
-    raise Refused(HTTPStatus.FORBIDDEN, reason=f"the client asks for vsn {version!r}; ~> 1.0.0 and ~> 2.0.0 are served")
+def choose_serializer(params: dict[str, Any], served: Served = BUILT_IN) -> Serializer:
+    """The serializer for the `vsn` parameter; without one the client speaks V1, as in Phoenix. Raises Refused."""
+    asked = params.get("vsn", "1.0.0")
+    version = parse_version(asked) if isinstance(asked, str) else None
+    for serializer, requirement in served:
+        if version is not None and requirement.matches(version):
+            return serializer
+    wanted = " and ".join(requirement.text for _, requirement in served)
+    shown = repr(asked)[:SHOWN_CHARS]
+    raise Refused(HTTPStatus.FORBIDDEN, reason=f"the client asks for vsn {shown}; {wanted} are served")
 
 
 class Judge:

@@ -9,9 +9,11 @@ from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES
 from roost.gateway.origin import CheckOrigin, OriginPolicy, read_check_origin
 from roost.gateway.outbox import MAX_OUTBOUND_BYTES
+from roost.gateway.serializers import BUILT_IN, DEFAULT_SERIALIZERS, Served, read_serializers
 from roost.gateway.subprotocols import PHOENIX
 
 if TYPE_CHECKING:
+    from roost.gateway.raw_socket import RawSocket
     from roost.gateway.socket import Socket
 
 IDLE_TIMEOUT: Final = 60.0
@@ -43,6 +45,8 @@ class WebSocket:
     """Which pages may connect; None asks the endpoint."""
     subprotocols: Sequence[str] | None = None
     """Those that are served, the preferred one first; None ignores what clients offer."""
+    serializers: Sequence[tuple[Any, str]] = DEFAULT_SERIALIZERS
+    """Those that are spoken, each with the versions that it is for; the first that fits a client's `vsn` is taken."""
     session: SessionHook | None = None
     """Reads the session for `info.session`."""
     check_csrf: bool = True
@@ -60,6 +64,7 @@ class WebSocket:
         if self.max_frame_size < MIN_FRAME_BYTES:
             raise ValueError(f"max_frame_size must be {MIN_FRAME_BYTES} bytes or more, not {self.max_frame_size!r}")
         check_path(self.path)
+        read_serializers(self.serializers)
         if self.check_origin is not None:
             read_check_origin(self.check_origin)
         for protocol in self.subprotocols or ():
@@ -72,12 +77,14 @@ class Mount:
     """A socket at a path, with what its endpoint says where the options say nothing."""
 
     path: str
-    socket: "type[Socket]"
+    socket: "type[Socket | RawSocket]"
     websocket: WebSocket
     auth_token: bool = False
     """Whether a token is taken from the sub-protocols that the client offers."""
     origin_policy: OriginPolicy | None = None
     """None lets every page connect."""
+    serializers: Served = BUILT_IN
+    """Empty for a raw socket: its messages are the application's own."""
 
     @property
     def subprotocols(self) -> Sequence[str] | None:
@@ -87,15 +94,25 @@ class Mount:
 
 
 def make_mount(
-    path: str, socket: "type[Socket]", websocket: WebSocket, *, auth_token: bool, check_origin: CheckOrigin
+    path: str,
+    socket: "type[Socket | RawSocket]",
+    websocket: WebSocket,
+    *,
+    auth_token: bool,
+    check_origin: CheckOrigin,
+    raw: bool = False,
 ) -> Mount:
-    """A mount whose options are complete; `check_origin` is the endpoint's. Raises ValueError."""
+    """A mount whose options are complete; `check_origin` is the endpoint's. Raises ValueError.
+
+    `raw`: the socket has no channels, and so no serializers.
+    """
     check_path(path)
     own = websocket.check_origin
     policy = read_check_origin(check_origin if own is None else own)
     if policy is None and not websocket.check_csrf:
         raise ValueError(f"{path}: one of check_origin and check_csrf must stay on, or any page can use its sessions")
-    return Mount(path, socket, websocket, auth_token, policy)
+    serializers = () if raw else read_serializers(websocket.serializers)
+    return Mount(path, socket, websocket, auth_token, policy, serializers)
 
 
 def check_path(path: str) -> None:

@@ -1,22 +1,19 @@
 """What Phoenix looks at before an application is asked whether a client may connect, in Phoenix's order. Pure."""
 
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 
 from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
-from roost.gateway.handshake import Refused, RequestHead, choose_serializer, response
+from roost.gateway.handshake import SHOWN_CHARS, Refused, RequestHead, choose_serializer, response
 from roost.gateway.mount import Mount
 from roost.gateway.origin import Origin
 from roost.gateway.query import BadQuery, decode_query
 from roost.gateway.replies import Error
 from roost.gateway.subprotocols import choose_subprotocol, take_auth_token
 from roost.shared.serializer import Serializer
-
-SHOWN_CHARS: Final = 200
-"""Characters of a client's text that a log line has room for."""
 
 
 class Surroundings(NamedTuple):
@@ -35,7 +32,8 @@ class Candidate(NamedTuple):
 
     params: dict[str, Any]
     info: ConnectInfo
-    serializer: Serializer
+    serializer: Serializer | None
+    """None for a raw socket."""
     subprotocol: str | None
 
 
@@ -50,8 +48,16 @@ def review(
     _check_origin(mount, request, uri, host)
     auth_token = take_auth_token(request.headers) if mount.auth_token else None
     subprotocol = choose_subprotocol(request.headers, mount.subprotocols)
-    info = ConnectInfo(around.peer, uri, request.headers, auth_token=auth_token, custom=mount.websocket.connect_info)
-    return Candidate(params, info, choose_serializer(params), subprotocol)
+    info = ConnectInfo(
+        around.peer,
+        uri,
+        request.headers,
+        auth_token=auth_token,
+        subprotocol=subprotocol,
+        custom=mount.websocket.connect_info,
+    )
+    serializer = choose_serializer(params, mount.serializers) if mount.serializers else None
+    return Candidate(params, info, serializer, subprotocol)
 
 
 def refusal(error: Error) -> bytes:

@@ -15,6 +15,7 @@ from roost.shared.bus import Form
 if TYPE_CHECKING:
     from roost.gateway.client import Client
     from roost.gateway.endpoint import Endpoint
+    from roost.gateway.raw_connection import RawConnection
     from roost.gateway.uplink import Uplink
 
 
@@ -32,7 +33,7 @@ class Runtime:
         self.inbox = WorkerInbox(self)
         self.calls = Calls(self)
         self.drops = Drops()
-        self.clients: dict[int, Client] = {}
+        self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
         self._loop = loop
         self._numbers = count(1)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from roost.gateway.drops import Drops, Reason
-from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, FrameReader
+from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, ControlMessage, FrameReader
 from roost.gateway.outbox import HARD_LIMIT, Outbox
 from roost.gateway.shard_link import Frames
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
     from roost.gateway.capacity import Place
-    from roost.gateway.client import Client
     from roost.gateway.idle_wheel import IdleWheel
+    from roost.gateway.transport import Handler
     from roost.gateway.turn import Turn
 
 CLOSE_LIMIT: Final = 5.0
@@ -37,9 +37,9 @@ class WebSocketTransport(asyncio.Protocol):
 
     __slots__ = (
         "_blocked",
-        "_client",
         "_collected",
         "_drops",
+        "_handler",
         "_held",
         "_max_outbound_bytes",
         "_outbox",
@@ -73,7 +73,7 @@ class WebSocketTransport(asyncio.Protocol):
         self._max_outbound_bytes = max_outbound_bytes
         self._reader = FrameReader(max_message_bytes)
         self._place = place
-        self._client: Client | None = None
+        self._handler: Handler | None = None
         self._collected: list[bytes | Frames] | None = None
         """What leaves at the end of the turn: broadcasts as handovers, everything else as frames."""
         self._outbox: Outbox | None = None
@@ -96,9 +96,10 @@ class WebSocketTransport(asyncio.Protocol):
         """Where a frame can be written at once; -1 while it cannot: then `fall_behind` knows what to do."""
         wheel.add(self)
 
-    def open(self, client: "Client") -> None:
-        """The client is connected: from now on it is told what arrives."""
-        self._client = client
+    def open(self, handler: "Handler") -> None:
+        """The client is connected: from now on its handler is told what arrives."""
+        self._handler = handler
+        self._reader.controls = handler.wants_controls
 
     # Told by the loop
 
@@ -113,9 +114,9 @@ class WebSocketTransport(asyncio.Protocol):
         self._wheel.remove(self)
         if self._place is not None:
             self._place.leave()
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.close()
 
     def pause_writing(self) -> None:
         self._blocked = True
@@ -170,7 +171,7 @@ class WebSocketTransport(asyncio.Protocol):
         self._held -= size
         self._judge_reading()
 
-    def close(self, code: CloseCode, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "") -> None:
         """Begin the closing handshake; the client has a limited time to answer."""
         if self._closing():
             return
@@ -208,11 +209,14 @@ class WebSocketTransport(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         reader = self._reader
-        client = self._client
+        handler = self._handler
         for message in reader.feed(data, 0 if self._pauses else MAX_FRAMES_A_TURN):
-            if client is None or self._closing():
+            if handler is None or self._closing():
                 break
-            client.receive(message, binary=type(message) is BinaryMessage)
+            if type(message) is ControlMessage:
+                handler.control(message.kind, message)
+            else:
+                handler.receive(message, binary=type(message) is BinaryMessage)
         if self._collected:
             self.flush()
         if reader.outgoing or reader.finished:
@@ -275,11 +279,11 @@ class WebSocketTransport(asyncio.Protocol):
     def _keep(self, frame: bytes, topic: str | None) -> None:
         """Let a frame wait. `topic`: what it was broadcast on, None for a reply or a push."""
         outbox = self._outbox = self._outbox or Outbox(self._max_outbound_bytes)
-        if topic is None or self._client is None:
+        if topic is None or self._handler is None:
             if not outbox.add(frame, self._held):
                 self._disconnect_slow()
             return
-        reason = outbox.broadcast(frame, topic, self._client.when_slow(topic), self._held)
+        reason = outbox.broadcast(frame, topic, self._handler.when_slow(topic), self._held)
         if reason is not None:
             self._drops.add(reason)
         if reason is Reason.SLOW_DISCONNECT:

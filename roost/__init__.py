@@ -12,21 +12,25 @@ if TYPE_CHECKING:
     from roost.gateway.channel_sending import LaterReply
     from roost.gateway.connect_info import ConnectInfo
     from roost.gateway.csrf import csrf_token
+    from roost.gateway.custom_serializer import Serializer
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
     from roost.gateway.mount import WebSocket
     from roost.gateway.origin import Origin
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
+    from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
+    from roost.gateway.serializers import DEFAULT_SERIALIZERS
     from roost.gateway.socket import Socket
     from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
-    from roost.shared.serializer import Raw
+    from roost.shared.serializer import Message, Raw
 
 __version__ = VERSION
 
 _HOMES = {
+    "DEFAULT_SERIALIZERS": "gateway.serializers",
     "Broadcast": "gateway.letters",
     "CallFailed": "gateway.calls",
     "Channel": "gateway.channel",
@@ -37,11 +41,14 @@ _HOMES = {
     "LaterReply": "gateway.channel_sending",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
+    "Message": "shared.serializer",
     "Ok": "gateway.replies",
     "Origin": "gateway.origin",
     "PubSub": "gateway.pubsub",
     "Raw": "shared.serializer",
+    "RawSocket": "gateway.raw_socket",
     "Reply": "gateway.replies",
+    "Serializer": "gateway.custom_serializer",
     "Socket": "gateway.socket",
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
@@ -54,6 +61,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DEFAULT_SERIALIZERS",
     "Broadcast",
     "CallFailed",
     "Channel",
@@ -64,11 +72,14 @@ __all__ = [
     "LaterReply",
     "Mailbox",
     "MailboxFull",
+    "Message",
     "Ok",
     "Origin",
     "PubSub",
     "Raw",
+    "RawSocket",
     "Reply",
+    "Serializer",
     "Socket",
     "Stop",
     "Timer",

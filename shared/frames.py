@@ -1,17 +1,27 @@
 """WebSocket frames as a server sends them: whole, unmasked (RFC 6455, section 5.2). Pure."""
 
 import struct
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 _TEXT: Final = 0x81
 _BINARY: Final = 0x82
 _CLOSE: Final = 0x88
+_PING: Final = 0x89
 _PONG: Final = 0x8A
+MAX_CONTROL_BYTES: Final = 125
+"""The payload of a ping, a pong or a close frame (RFC 6455, section 5.5)."""
 _SHORT: Final = 125
 _MEDIUM: Final = 0xFFFF
 _MAX_REASON_BYTES: Final = 123
 """A control frame holds 125 bytes, two of which are the close code."""
+
+
+class Control(StrEnum):
+    """The control frames that are handed on to code that asks for them."""
+
+    PING = "ping"
+    PONG = "pong"
 
 
 class CloseCode(IntEnum):
@@ -38,12 +48,17 @@ def binary_frame(payload: bytes) -> bytes:
     return _head(_BINARY, len(payload)) + payload
 
 
+def ping_frame(payload: bytes) -> bytes:
+    """A ping with a payload of at most 125 bytes, which the client answers with a pong."""
+    return _head(_PING, len(payload)) + payload
+
+
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping, with the ping's payload of at most 125 bytes."""
     return _head(_PONG, len(payload)) + payload
 
 
-def close_frame(code: CloseCode, reason: str = "") -> bytes:
+def close_frame(code: int, reason: str = "") -> bytes:
     """The frame that begins the closing handshake."""
     payload = struct.pack(">H", code) + reason.encode()[:_MAX_REASON_BYTES]
     return _head(_CLOSE, len(payload)) + payload
