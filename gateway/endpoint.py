@@ -1,13 +1,18 @@
 """What an application makes one of: where its sockets are mounted, and what serves everything else."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
+from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.connecting import connect_transport
+from roost.gateway.custom_transport import Transport
 from roost.gateway.mount import Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.pubsub import PubSub
 from roost.gateway.raw_socket import RawSocket
+from roost.gateway.replies import Error, Ok
+from roost.gateway.serializers import DEFAULT_SERIALIZERS
 from roost.gateway.socket import Socket
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
@@ -74,6 +79,20 @@ class Endpoint:
         Raises CallFailed if the channel has ended or crashes, TimeoutError after `limit` seconds.
         """
         return await self.runtime.calls.call(address, question, limit)
+
+    async def connect(
+        self,
+        socket: type[Socket | RawSocket],
+        transport: Transport,
+        params: dict[str, Any],
+        info: ConnectInfo,
+        serializers: Sequence[tuple[Any, str]] = DEFAULT_SERIALIZERS,
+    ) -> Ok | Error:
+        """Connect a client that comes by a transport of the application's own. Answers what `connect` of the socket does.
+
+        After `Ok` the transport may be given what the client sends. Nothing else is checked, no origin say.
+        """
+        return await connect_transport(self.runtime, socket, transport, params, info, serializers)
 
     async def broadcast(self, topic: str, event: str, payload: Any) -> None:
         """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from roost.gateway.connect_info import ConnectInfo
     from roost.gateway.csrf import csrf_token
     from roost.gateway.custom_serializer import Serializer
+    from roost.gateway.custom_transport import Transport
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
@@ -53,6 +54,7 @@ _HOMES = {
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
+    "Transport": "gateway.custom_transport",
     "WebSocket": "gateway.mount",
     "WhenSlow": "gateway.when_slow",
     "csrf_token": "gateway.csrf",
@@ -84,6 +86,7 @@ __all__ = [
     "Stop",
     "Timer",
     "Token",
+    "Transport",
     "WebSocket",
     "WhenSlow",
     "__version__",

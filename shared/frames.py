@@ -69,6 +69,16 @@ def frame_payload(frame: bytes) -> bytes:
     return frame[2 if frame[1] <= _SHORT else 4 if frame[1] == _SHORT + 1 else 10 :]
 
 
+def is_text(frame: bytes) -> bool:
+    """Whether a frame made here is a text message."""
+    return frame[0] == _TEXT
+
+
+def is_control(frame: bytes) -> bool:
+    """Whether a frame made here is a ping, a pong or a close frame."""
+    return frame[0] >= _CLOSE
+
+
 def _head(first_byte: int, length: int) -> bytes:
     if length <= _SHORT:
         return bytes((first_byte, length))
