@@ -70,10 +70,10 @@ class Transport(ABC):
         del written  # there was nothing to write to
         self.send(run)
 
-    def hold(self, size: int) -> None:
+    def hold(self, size: int) -> None:  # noqa: B027 - there is nothing to do
         """Frames that wait for the echo of a broadcast are few: they wait for one round trip to a shard."""
 
-    def release(self, size: int) -> None:
+    def release(self, size: int) -> None:  # noqa: B027 - nor here
         """The same."""
 
     def close(self, code: int, reason: str = "") -> None:

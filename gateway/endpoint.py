@@ -88,7 +88,7 @@ class Endpoint:
         info: ConnectInfo,
         serializers: Sequence[tuple[Any, str]] = DEFAULT_SERIALIZERS,
     ) -> Ok | Error:
-        """Connect a client that comes by a transport of the application's own. Answers what `connect` of the socket does.
+        """Connect a client that comes by a transport of the application's own. Answers the socket's verdict.
 
         After `Ok` the transport may be given what the client sends. Nothing else is checked, no origin say.
         """
