@@ -1,5 +1,6 @@
 """An application with everything of its own: raw sockets, a serializer, a transport."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -106,7 +107,8 @@ class PackSerializer(Serializer):
     def decode(self, data: str | bytes) -> Message:
         assert isinstance(data, bytes)
         message = msgspec.msgpack.decode(data)
-        return Message(*message["refs"], message["topic"], message["event"], message["payload"])
+        join_ref, ref = message["refs"]
+        return Message(join_ref, ref, message["topic"], message["event"], message["payload"])
 
 
 class AsgiTransport(Transport):
@@ -124,8 +126,6 @@ class AsgiTransport(Transport):
         self._later(self._websocket.close(code, reason))
 
     def _later(self, sending: Any) -> None:
-        import asyncio
-
         before = self._sending[-1] if self._sending else None
 
         async def send() -> None:
