@@ -5,6 +5,7 @@ binary, fragments, reserved bits, no mask, long ones) is judged by the sans-I/O 
 made when such a frame comes and dropped when no message is open: kept, it would take 1.5 kB a client.
 """
 
+import codecs
 import struct
 from math import inf
 from typing import Final
@@ -25,6 +26,7 @@ MAX_MESSAGE_BYTES: Final = 10_000_000
 MAX_TAIL_BYTES: Final = 4096
 """A frame of which part has arrived is kept here up to this size; a larger one is the library's to collect."""
 
+_utf8: Final = codecs.getincrementaldecoder("utf-8")
 _WHOLE_TEXT: Final = 0x81
 _MASKED: Final = 0x80
 _MEDIUM: Final = 126
@@ -168,7 +170,7 @@ class FrameReader:
 
     def _take(self, frame: Frame, messages: list[bytes]) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._message = _Message(binary=frame.opcode is Opcode.BINARY)
+            self._message = _Message(binary=frame.opcode is Opcode.BINARY, fragmented=not frame.fin)
         elif frame.opcode is not Opcode.CONT:
             if self.controls and frame.opcode is not Opcode.CLOSE:
                 control = ControlMessage(frame.data)
@@ -179,6 +181,8 @@ class FrameReader:
         if message is None:
             return
         message.payload += frame.data
+        if message.decoder is not None and not self._may_become_text(message.decoder, frame):
+            return
         if frame.fin:
             self._message = None
             payload = bytes(message.payload)
@@ -187,16 +191,29 @@ class FrameReader:
             elif self._is_text(payload):
                 messages.append(payload)
 
+    def _may_become_text(self, decoder: codecs.IncrementalDecoder, frame: Frame) -> bool:
+        """Whether a text's fragments are valid so far: a client need not end its message to hear that they are not."""
+        try:
+            decoder.decode(frame.data)
+        except UnicodeDecodeError:
+            self._fail_text()
+            return False
+        return True
+
     def _is_text(self, payload: bytes) -> bool:
         try:
             payload.decode()
         except UnicodeDecodeError:
-            library = self._library or self._make_library()
-            self._library = library
-            library.fail(CloseCode.INVALID_DATA)
-            self._collect(library)
+            self._fail_text()
             return False
         return True
+
+    def _fail_text(self) -> None:
+        self._message = None
+        library = self._library or self._make_library()
+        self._library = library
+        library.fail(CloseCode.INVALID_DATA)
+        self._collect(library)
 
     def _make_library(self) -> ServerProtocol:
         return ServerProtocol(state=OPEN, max_size=self._max_message_bytes)
@@ -212,10 +229,11 @@ class FrameReader:
 class _Message:
     """A message whose frames are still coming: its bytes, for its frames may be many and empty."""
 
-    __slots__ = ("binary", "payload")
+    __slots__ = ("binary", "decoder", "payload")
 
-    def __init__(self, *, binary: bool) -> None:
+    def __init__(self, *, binary: bool, fragmented: bool) -> None:
         self.binary = binary
+        self.decoder = _utf8() if fragmented and not binary else None
         self.payload = bytearray()
 
 

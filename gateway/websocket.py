@@ -48,6 +48,7 @@ class WebSocketTransport(asyncio.Protocol):
         "_plain_descriptor",
         "_reader",
         "_reading",
+        "_sealed",
         "_transport",
         "_turn",
         "_unread_by_client",
@@ -84,6 +85,8 @@ class WebSocketTransport(asyncio.Protocol):
         self._pauses = 0
         """How many reasons there are not to read from the client."""
         self._reading = True
+        self._sealed = False
+        """Whether the last frame was sent: nothing follows it, and nothing is heard any more."""
         self._unread_by_client = False
         """Whether one of these reasons is that so much waits for the client."""
         self.heard = 0.0
@@ -210,9 +213,12 @@ class WebSocketTransport(asyncio.Protocol):
     def _read(self, data: bytes) -> None:
         reader = self._reader
         handler = self._handler
-        for message in reader.feed(data, 0 if self._pauses else MAX_FRAMES_A_TURN):
+        messages = reader.feed(data, 0 if self._pauses else MAX_FRAMES_A_TURN)
+        if reader.outgoing and not reader.closing:
+            self._send_protocol()  # pongs come before the answer to a message that they stood within
+        for message in messages:
             if handler is None or self._closing():
-                break
+                break  # what came before the client's own close frame is heard
             if type(message) is ControlMessage:
                 handler.control(message.kind, message)
             else:
@@ -326,10 +332,11 @@ class WebSocketTransport(asyncio.Protocol):
             self._transport.close()
 
     def _closing(self) -> bool:
-        return self._reader.closing or self._transport.is_closing()
+        return self._sealed or self._transport.is_closing()
 
     def _seal(self) -> None:
         """Nothing may be written to the descriptor any more."""
+        self._sealed = True
         self._plain_descriptor = self.descriptor = -1
 
 

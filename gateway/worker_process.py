@@ -168,7 +168,9 @@ def main() -> None:
     except CannotStart as reason:
         link.sendall(encode_envelope(Tell(Failed(str(reason)))))
         raise SystemExit(1) from None
-    uvloop.run(_serve(link, start, endpoint))
+    # The tests run some of what they do on asyncio's own loop too.
+    run = asyncio.run if os.environ.get("ROOST_TEST_EVENT_LOOP") == "asyncio" else uvloop.run
+    run(_serve(link, start, endpoint))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,18 @@ MAY_IMPORT: Final = {
 }
 
 PURE_LIBRARIES: Final = {
-    *("abc", "array", "base64", "binascii", "bisect", "collections", "collections.abc", "copy", "dataclasses"),
+    *(
+        "abc",
+        "array",
+        "base64",
+        "binascii",
+        "bisect",
+        "codecs",
+        "collections",
+        "collections.abc",
+        "copy",
+        "dataclasses",
+    ),
     *("decimal", "enum", "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "http.HTTPStatus"),
     *("inspect", "ipaddress", "itertools", "json", "math", "numbers", "operator", "re", "string", "struct"),
     *("textwrap", "types"),

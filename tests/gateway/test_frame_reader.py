@@ -1,5 +1,6 @@
 """The frame reader against the websockets library: the same stream, cut anywhere, means the same to both."""
 
+import codecs
 import struct
 import tracemalloc
 from dataclasses import dataclass, field
@@ -54,9 +55,11 @@ def read_by_library(stream: bytes) -> Outcome:
             assert isinstance(frame, Frame)
             if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 fragments.append(frame)
-                if frame.fin and was_open:
-                    message = b"".join(bytes(fragment.data) for fragment in fragments)
-                    binary = fragments[0].opcode is Opcode.BINARY
+                message = b"".join(bytes(fragment.data) for fragment in fragments)
+                binary = fragments[0].opcode is Opcode.BINARY
+                if was_open and not frame.fin and not binary and not may_become_utf8(message):
+                    library.fail(CloseCode.INVALID_DATA)
+                elif frame.fin and was_open:
                     fragments = []
                     if not binary and not is_utf8(message):
                         library.fail(CloseCode.INVALID_DATA)
@@ -67,6 +70,14 @@ def read_by_library(stream: bytes) -> Outcome:
             outcome.finished |= not data
     outcome.closing = library.state is not OPEN
     return outcome
+
+
+def may_become_utf8(data: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def is_utf8(data: bytes) -> bool:
