@@ -83,7 +83,8 @@ class WireClient:
 
     def end_sending(self) -> None:
         """Half-close the connection: the server sees its end and can still send."""
-        self._writer.write_eof()
+        with contextlib.suppress(OSError):
+            self._writer.write_eof()
 
     async def frame(self) -> Frame:
         """The next frame."""
