@@ -13,7 +13,7 @@ from tests.shared.client_frames import received_text
 
 
 def test_methods_are_async() -> None:
-    with pytest.raises(TypeError, match="Plain.handle_in must be async"):
+    with pytest.raises(TypeError, match=r"Plain\.handle_in must be async"):
 
         class Plain(RawSocket):
             def handle_in(self, data: str | bytes) -> None:  # type: ignore[override]
@@ -40,7 +40,7 @@ class Plain(Serializer):
     def encode(self, message: Message) -> str:
         if message.event == "crash":
             raise RuntimeError("asked to crash")
-        return f"{message.topic} {message.event} {message.payload}"
+        return f"{message.topic} {message.event} {message.payload!r}"
 
     def decode(self, data: str | bytes) -> Message:
         topic, event = str(data).split(" ")
@@ -51,7 +51,7 @@ class TestOwnSerializers:
     def test_options_are_checked_when_they_are_given(self) -> None:
         with pytest.raises(ValueError, match="is no requirement"):
             WebSocket(serializers=[(Plain(), "newest")])
-        with pytest.raises(ValueError, match="derived from roost.Serializer"):
+        with pytest.raises(ValueError, match=r"derived from roost\.Serializer"):
             WebSocket(serializers=[(object(), "~> 1.0.0")])
         with pytest.raises(ValueError, match="must name at least one"):
             WebSocket(serializers=[])
@@ -59,10 +59,10 @@ class TestOwnSerializers:
 
     def test_messages(self) -> None:
         lane = OwnLane(Plain())
-        message = lane.decode(b"a b", False)
+        message = lane.decode(b"a b", binary=False)
         assert (message.topic, message.event, bytes(message.payload)) == ("a", "b", b'{"n":1}')
         with pytest.raises(BadClientMessage, match="Plain cannot decode it"):
-            lane.decode(b"one", False)
+            lane.decode(b"one", binary=False)
         assert received_text(lane.push(None, None, "t", "e", {"n": 1})) == "t e {'n': 1}"
 
     def test_a_letter_is_encoded_once_even_if_that_fails(self) -> None:
