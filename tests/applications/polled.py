@@ -50,7 +50,7 @@ class RoomChannel(Channel[PolledSocket]):
         await self.push("joined", {"status": "connected"})
 
     async def terminate(self, reason: Any) -> None:
-        await self.endpoint.broadcast("room:quiet:watch", "ended", {"topic": self.topic})
+        await self.endpoint.broadcast(f"{self.topic}:watch", "ended", {})
 
     @event("new_msg")
     async def new_msg(self, payload: dict[str, Any]) -> None:
