@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from roost.gateway.long_poll_address import SessionAddress
     from roost.gateway.long_poll_request import LongPollRequest
     from roost.gateway.long_poll_session import LongPollSession
+    from roost.gateway.long_poll_sessions import PollName
     from roost.gateway.mount import LongPoll, Mount
     from roost.gateway.review import Candidate
     from roost.gateway.site import Site
@@ -46,6 +47,13 @@ class LongPolling:
         self._site = site
         self._runtime = site.runtime
         self._sessions = LongPollSessions(site.runtime)
+        self._waiting: dict[PollName, SessionAddress] = {}
+        """Polls that arrived here and wait, wherever their session is."""
+
+    def leave(self) -> None:
+        """The worker leaves: have polls answered, so that their clients ask another worker the next time."""
+        for name, address in self._waiting.items():
+            self._sessions.end_poll(address, name)
 
     async def serve(self, found: "Found[Mount]", scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -126,13 +134,17 @@ class LongPolling:
         address: "SessionAddress",
         receive: Any,
     ) -> Response | None:
-        polling = asyncio.ensure_future(self._sessions.poll(address, options))
+        name = self._sessions.name_poll()
+        polling = asyncio.ensure_future(self._sessions.poll(address, name, options))
         leaving = asyncio.ensure_future(_client_leaves(receive))
+        self._waiting[name] = address
         try:
             await asyncio.wait({polling, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not polling.done():
+                self._sessions.end_poll(address, name)
                 return None
         finally:
+            del self._waiting[name]
             polling.cancel()
             leaving.cancel()
         messages = polling.result()

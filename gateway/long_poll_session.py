@@ -85,15 +85,17 @@ class LongPollSession:
         elif self._outbox:
             answer(self._take())
         else:
-            timer = asyncio.get_running_loop().call_later(self._options.window, self._expire, name)
+            timer = asyncio.get_running_loop().call_later(self._options.window, self.end_poll, name)
             self._polls[name] = (answer, timer)
             self._newest = name
 
-    def abandon(self, name: Hashable) -> None:
-        """The client does not wait for that poll any more."""
+    def end_poll(self, name: Hashable) -> None:
+        """Answer that poll now, with nothing: its window has passed, or its client does not wait any more."""
         poll = self._polls.pop(name, None)
         if poll is not None:
-            poll[1].cancel()
+            answer, timer = poll
+            timer.cancel()
+            answer([])
 
     def post(self, messages: Iterable[ClientMessage], answer: Callable[[int], None]) -> None:
         """Receive messages in order; answers 200 then, or 408 if that takes longer than the window.
@@ -162,10 +164,8 @@ class LongPollSession:
             return
         self.flush()
         self.closed = True
-        for answer, timer in list(self._polls.values()):
-            timer.cancel()
-            answer([])
-        self._polls.clear()
+        for name in list(self._polls):
+            self.end_poll(name)
         self._finish_post(408)
         self._wheel.remove(self)
         # The client may be in the middle of carrying out a message: what that leads to comes first.
@@ -226,10 +226,6 @@ class LongPollSession:
 
     def _waiting(self) -> int:
         return self._held + self._outbox.size
-
-    def _expire(self, name: Hashable) -> None:
-        answer, _ = self._polls.pop(name)
-        answer([])
 
     def _disconnect_slow(self) -> None:
         self._drop_all(Reason.SLOW_DISCONNECT)

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 KIND: Final = "long_poll"
 """Of questions to the worker that holds a session."""
+END_POLL: Final = "long_poll_end_poll"
+"""Of messages to it that a poll is to be answered."""
 LOOK_PERIOD: Final = 0.5
 """Seconds between two looks whether the worker lives that holds a session."""
 OK: Final = 200
 GONE: Final = 410
+
+PollName = tuple[int, int]
+"""The worker at which a poll arrived, and a number of that worker's."""
 
 
 class LongPollSessions:
@@ -41,7 +46,7 @@ class LongPollSessions:
         self._names = count(1)
         self._telling: set[asyncio.Task[None]] = set()
         runtime.calls.on(KIND, self._asked)
-        runtime.inbox.on(f"{KIND}_abandon", self._abandon)
+        runtime.inbox.on(END_POLL, self._end_poll)
 
     def open(
         self,
@@ -64,15 +69,23 @@ class LongPollSessions:
         session.open(Client(runtime, socket, serializer, session))
         return address
 
-    async def poll(self, address: SessionAddress, options: "LongPoll") -> list[str] | None:
+    def name_poll(self) -> PollName:
+        """A name for a poll that arrives here."""
+        return self._runtime.worker, next(self._names)
+
+    async def poll(self, address: SessionAddress, name: PollName, options: "LongPoll") -> list[str] | None:
         """What comes for the client within the window; None if there is no such session."""
-        name = [self._runtime.worker, next(self._names)]
-        try:
-            answer = await self._ask(address, ["poll", name], options)
-        except asyncio.CancelledError:
-            self._tell_abandoned(address, name)
-            raise
+        answer = await self._ask(address, ["poll", name], options)
         return None if answer is None else list(answer)
+
+    def end_poll(self, address: SessionAddress, name: PollName) -> None:
+        """Have a poll answered now, with nothing if nothing has come. The answer may be under way already."""
+        if address.worker == self._runtime.worker:
+            self._end_poll((address.number, name))
+        else:
+            task = asyncio.ensure_future(self._runtime.inbox.send(address.worker, END_POLL, (address.number, name)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def post(self, address: SessionAddress, messages: list[ClientMessage], options: "LongPoll") -> int:
         """Have the client's messages received: 200, 408 if that took too long, 410 if there is no such session."""
@@ -108,15 +121,6 @@ class LongPollSessions:
         finally:
             asking.cancel()
 
-    def _tell_abandoned(self, address: SessionAddress, name: list[int]) -> None:
-        if address.worker == self._runtime.worker:
-            self._abandon([address.number, name])
-        else:
-            message = [address.number, name]
-            task = asyncio.ensure_future(self._runtime.inbox.send(address.worker, f"{KIND}_abandon", message))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
     # Answering
 
     def _asked(self, asked: Question) -> None:
@@ -132,11 +136,11 @@ class LongPollSessions:
         else:
             session.post([ClientMessage(*message) for message in details], asked.answer)
 
-    def _abandon(self, message: list[Any]) -> None:
+    def _end_poll(self, message: tuple[int, PollName]) -> None:
         number, name = message
         _, session = self._own.get(number, (None, None))
         if session is not None:
-            session.abandon(tuple(name))
+            session.end_poll(tuple(name))
 
 
 def _set(answer: "asyncio.Future[Any]", value: Any, *_: Any) -> None:

@@ -77,6 +77,12 @@ class Site:
         protocol.place = place
         return protocol
 
+    def leave(self) -> None:
+        """The worker leaves: no new clients, and no connection that waits for a poll's window to pass."""
+        self.leaving = True
+        if self._polling is not None:
+            self._polling.leave()
+
     # For uvicorn
 
     def entrance(

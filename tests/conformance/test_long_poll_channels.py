@@ -128,7 +128,11 @@ async def test_lp_09_batches(node: Node) -> None:
     polled = await client(node, "/patient/longpoll")
     topic = "room:quiet:9"
     await polled.join(topic)
-    batch = [["1", "2", topic, "echo", 2], ["0", "3", topic, "echo", "stale"], ["1", "4", topic, "echo", 4]]
+    batch: list[Message] = [
+        ["1", "2", topic, "echo", 2],
+        ["0", "3", topic, "echo", "stale"],
+        ["1", "4", topic, "echo", 4],
+    ]
     assert await polled.post(*batch) == 200
     assert await polled.poll() == [reply("1", "2", topic, 2), reply("1", "4", topic, 4)]
     assert await polled.post(["1", "5", topic, "echo", 5], _binary("1", "6", topic, "echo", b"\xff\x00")) == 200
