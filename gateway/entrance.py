@@ -101,7 +101,7 @@ class Entrance(asyncio.Protocol):
         if found is not None:
             self._handshake(found)
             return
-        if not self._site.has_app:
+        if not self._site.serves_http:
             self._answer(HTTPStatus.NOT_FOUND, "" if data.startswith(b"HEAD ") else "Not Found")
             return
         successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)

@@ -50,9 +50,9 @@ class Site:
     # For connections
 
     @property
-    def has_app(self) -> bool:
-        """Whether the application serves more than sockets."""
-        return self._app is not None
+    def serves_http(self) -> bool:
+        """Whether more is served than WebSockets."""
+        return self._app is not None or self._polling is not None
 
     def find(self, path: str | None) -> "Found[Mount] | None":
         """The mount that a request's path names."""

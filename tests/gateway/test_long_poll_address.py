@@ -49,6 +49,6 @@ def test_other_data_of_the_same_secret_is_none(endpoint: Endpoint, data: Any) ->
 @given(token=st.none() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text()))
 def test_whatever_a_client_sends_instead(token: Any) -> None:
     class Served(Endpoint):
-        secrets = (SECRET,)  # type: ignore[assignment]
+        secrets = (SECRET,)
 
     assert read_address(Served(), "/socket", token) is None
