@@ -99,6 +99,11 @@ class RoomChannel(Channel[PolledSocket]):
 
 PolledSocket.route("room:*", RoomChannel)
 
+
+def read_session(info: ConnectInfo) -> dict[str, str] | None:
+    return {"user": "ada", "_csrf_token": "a" * 24} if info.cookies.get("session") == "ada" else None
+
+
 endpoint = Endpoint()
 endpoint.mount("/socket", PolledSocket, longpoll=LongPoll(window=WINDOW))
 endpoint.mount("/patient", PolledSocket, longpoll=LongPoll(window=8.0), auth_token=True)
@@ -106,3 +111,4 @@ endpoint.mount("/rooms/:room", PolledSocket, longpoll=LongPoll(path="/nested/:ki
 endpoint.mount("/listed", PolledSocket, longpoll=LongPoll(check_origin=["//example.com"], connect_info={"a": 1}))
 endpoint.mount("/small", PolledSocket, longpoll=LongPoll(window=4.0, max_outbound_bytes=10_000))
 endpoint.mount("/off", PolledSocket)
+endpoint.mount("/sessions", PolledSocket, longpoll=LongPoll(session=read_session))

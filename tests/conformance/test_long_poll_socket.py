@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.applications.entrances import CSRF_TOKEN, SESSION
 from tests.conformance.test_connecting import SECRET
 from tests.e2e.long_poll import LongPollClient, body_of
 from tests.e2e.node import Node
@@ -70,3 +71,10 @@ async def test_ls_07_messages_of_the_servers_own(node: Node) -> None:
 async def test_the_auth_token(node: Node, path: str, seen: str | None) -> None:
     polled = await LongPollClient(node.port, path).open({"X-Phoenix-AuthToken": "a.token+/="})
     assert (await polled.join("room:told"))[4]["response"]["auth_token"] == seen
+
+
+@pytest.mark.parametrize(("csrf_token", "session"), [(CSRF_TOKEN, SESSION), ("wrong", None)])
+async def test_the_session_of_a_cookie(node: Node, csrf_token: str, session: dict[str, str] | None) -> None:
+    polled = LongPollClient(node.port, "/sessions/longpoll", _csrf_token=csrf_token)
+    await polled.open({"Cookie": "session=ada"})
+    assert (await polled.join("room:told"))[4]["response"]["session"] == session

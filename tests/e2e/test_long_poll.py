@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.e2e.http import LIMIT
-from tests.e2e.long_poll import LongPollClient
+from tests.conformance.test_connecting import Log
+from tests.e2e.http import LIMIT, request
+from tests.e2e.long_poll import NDJSON, LongPollClient
 from tests.e2e.node import Node, kill
 from tests.e2e.phoenix_js import PhoenixJs
 
@@ -119,6 +122,47 @@ async def test_a_worker_that_leaves_sends_its_sessions_away(lone_node: Node, pho
         if worker not in left:
             await channel.hears_so_often("joined", 2, 2 * LIMIT)
         assert await channel.push("echo", {"n": 1}) == ("ok", {"n": 1})
+
+
+@pytest.fixture
+def small_node() -> Iterator[Node]:
+    small = Node("tests.applications.polled:endpoint", shards=1, workers=1)
+    small.environment["ROOST_MAX_CONNECTIONS"] = "3"
+    with small:
+        yield small
+
+
+async def test_sessions_take_places_and_give_them_back(small_node: Node) -> None:
+    async def status() -> int:
+        return (await LongPollClient(small_node.port).request("GET")).status
+
+    async with asyncio.timeout(LIMIT):
+        while await status() == 200:
+            pass
+        while await status() == 503:  # sessions that do not poll end
+            pass
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=400) | st.lists(st.binary(max_size=40)).map(b"\n[".join),
+    content_type=st.sampled_from([NDJSON, "text/plain", ""]),
+    query=st.text(max_size=60).map(lambda text: "".join(char for char in text if 32 < ord(char) < 127)),
+)
+def test_whatever_is_posted_ends_that_session_at_most(node: Node, body: bytes, content_type: str, query: str) -> None:
+    async def scene() -> None:
+        other = await LongPollClient(node.port, "/patient/longpoll").open()
+        polled = await LongPollClient(node.port).open()
+        answer = await polled.request("POST", {"Content-Type": content_type}, body)
+        assert answer.status in (200, 400), answer
+        odd = await request(node.port, f"/socket/longpoll?{query.replace('#', '')}")
+        assert odd.status in (200, 400), odd
+        assert await other.post([None, "1", "phoenix", "heartbeat", {}]) == 200
+        assert (await other.poll())[0][1] == "1"
+
+    log = Log(node)
+    asyncio.run(scene())
+    assert "ERROR" not in log.text
 
 
 def worker_pid(node: Node, number: int) -> int:
