@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
-from roost.gateway.mount import Mount, WebSocket, make_mount
+from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
@@ -44,15 +44,22 @@ class Endpoint:
             self.mount(path, socket)
 
     def mount(
-        self, path: str, socket: type[Socket], *, websocket: WebSocket | None = None, auth_token: bool = False
+        self,
+        path: str,
+        socket: type[Socket],
+        *,
+        websocket: WebSocket | None = None,
+        longpoll: LongPoll | None = None,
+        auth_token: bool = False,
     ) -> Mount:
-        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`.
+        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`, and with
+        `longpoll=LongPoll()` at `/socket/longpoll` too.
 
         A segment `:name` of the path stands for any text, which becomes a parameter. With `auth_token` the client may
         give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
         """
         mount = make_mount(
-            path, socket, websocket or WebSocket(), auth_token=auth_token, check_origin=self._check_origin
+            path, socket, websocket or WebSocket(), longpoll, auth_token=auth_token, check_origin=self._check_origin
         )
         self.mounts.append(mount)
         return mount

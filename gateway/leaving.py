@@ -31,6 +31,7 @@ async def leave(server: "HostedServer", site: "Site", runtime: "Runtime", how: S
     """Stop serving, in order; then `server.serve` returns."""
     began = runtime.now()
     server.stop_accepting()
+    site.leave()
     size = batch_size(len(runtime.clients), how)
     told: set[int] = set()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
-    from roost.gateway.mount import WebSocket
+    from roost.gateway.mount import LongPoll, WebSocket
     from roost.gateway.origin import Origin
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
@@ -35,6 +35,7 @@ _HOMES = {
     "Endpoint": "gateway.endpoint",
     "Error": "gateway.replies",
     "LaterReply": "gateway.channel_sending",
+    "LongPoll": "gateway.mount",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "Ok": "gateway.replies",
@@ -62,6 +63,7 @@ __all__ = [
     "Endpoint",
     "Error",
     "LaterReply",
+    "LongPoll",
     "Mailbox",
     "MailboxFull",
     "Ok",

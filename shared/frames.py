@@ -1,6 +1,7 @@
 """WebSocket frames as a server sends them: whole, unmasked (RFC 6455, section 5.2). Pure."""
 
 import struct
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -52,6 +53,25 @@ def close_frame(code: CloseCode, reason: str = "") -> bytes:
 def frame_payload(frame: bytes) -> bytes:
     """What a frame made here carries, for transports that are no WebSocket."""
     return frame[2 if frame[1] <= _SHORT else 4 if frame[1] == _SHORT + 1 else 10 :]
+
+
+def is_text(frame: bytes) -> bool:
+    """Whether a frame made here is a text message."""
+    return frame[0] == _TEXT
+
+
+def frame_payloads(frames: bytes) -> Iterator[bytes]:
+    """What frames made here carry, one frame behind the other."""
+    start = 0
+    while start < len(frames):
+        length = frames[start + 1]
+        start += 2
+        if length > _SHORT:
+            size = 2 if length == _SHORT + 1 else 8
+            length = int.from_bytes(frames[start : start + size], "big")
+            start += size
+        yield frames[start : start + length]
+        start += length
 
 
 def _head(first_byte: int, length: int) -> bytes:

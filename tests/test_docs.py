@@ -15,7 +15,7 @@ NAME = re.compile(r"`([A-Za-z_]+(?:\.\w+)?)`")
 def hops() -> list[tuple[str, str]]:
     """Each file of the hop lists with each name that is given behind it."""
     text = (ROOT / "docs" / "architecture.md").read_text()
-    lists = text[text.index("## Three ways through the code") : text.index("## Where this differs")]
+    lists = text[text.index("## Four ways through the code") : text.index("## Where this differs")]
     return [(file, name) for file, names in HOP.findall(lists) for name in NAME.findall(names)]
 
 

@@ -1,0 +1,53 @@
+"""Whether a client that nothing else speaks against may connect: the application is asked, on every transport."""
+
+import logging
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from roost.gateway.handshake import response
+from roost.gateway.replies import Error, Ok
+from roost.gateway.review import refusal
+from roost.gateway.session import read_session
+
+if TYPE_CHECKING:
+    from roost.gateway.mount import TransportOptions
+    from roost.gateway.review import Candidate
+    from roost.gateway.runtime import Runtime
+    from roost.gateway.socket import Socket
+
+_log = logging.getLogger("roost.entrance")
+
+
+async def ask_application(
+    runtime: "Runtime", kind: "type[Socket]", options: "TransportOptions", candidate: "Candidate"
+) -> "tuple[Socket, Any]":
+    """A new socket, and what its `connect` says of the client."""
+    info = candidate.info
+    if options.session is not None:
+        info = replace(info, session=await read_session(options, candidate.params, info))
+    socket = kind()
+    socket.endpoint = runtime.endpoint
+    socket.number = runtime.next_number()
+    return socket, await socket.connect(candidate.params, info)
+
+
+def is_admitted(socket: "Socket", verdict: Any) -> bool:
+    """Whether the application lets the client in."""
+    return isinstance(verdict, Ok) and isinstance(socket.id, str | None)
+
+
+def refuse(socket: "Socket", verdict: Any) -> bytes:
+    """The response to a client that the application does not let in; what it should not have returned is logged."""
+    name = type(socket).__name__
+    try:
+        if isinstance(verdict, Error):
+            return refusal(verdict)
+    except TypeError as error:
+        _log.error("%s.connect returned %r: %s", name, verdict, error)
+        return response(HTTPStatus.FORBIDDEN)
+    if isinstance(verdict, Ok):
+        _log.error("%s.id must be a str or None, not %r", name, socket.id)
+    else:
+        _log.error("%s.connect returned %r; it returns Ok() or Error()", name, verdict)
+    return response(HTTPStatus.FORBIDDEN)
