@@ -22,6 +22,7 @@ from roost.gateway.protocol import (
 )
 from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
+from roost.gateway.telemetry import ClientTooSlow
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.bus import Lane
 from roost.shared.frames import CloseCode
@@ -134,6 +135,10 @@ class Client:
         message = open_letter(topic, letter)
         if isinstance(message, Broadcast) and message.event == DISCONNECT:
             self.transport.close(CloseCode.GOING_AWAY)
+
+    def too_slow(self, waiting: int) -> None:
+        """So many bytes waited for the client that it is being disconnected."""
+        self.runtime.telemetry.emit(ClientTooSlow(socket=self.socket, waiting=waiting))
 
     # Asked by the transport
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from roost.gateway.capacity import RETRY_AFTER
 from roost.gateway.client import Client
 from roost.gateway.connect_info import PeerData
+from roost.gateway.connecting import admits, ask
 from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
+from roost.gateway.parameter_filter import kind
 from roost.gateway.replies import Error, Ok
 from roost.gateway.review import Surroundings, refusal, review
 from roost.gateway.session import read_session
@@ -149,7 +151,7 @@ class Entrance(asyncio.Protocol):
         socket = mount.socket()
         socket.endpoint = runtime.endpoint
         socket.number = runtime.next_number()
-        return candidate, socket, await socket.connect(candidate.params, info)
+        return candidate, socket, await ask(socket, candidate, info)
 
     def _admitted(self, mount: "Mount", request: RequestHead, value: Any, error: BaseException | None) -> None:
         if self._transport.is_closing():
@@ -161,7 +163,7 @@ class Entrance(asyncio.Protocol):
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         else:
             candidate, socket, verdict = value
-            if isinstance(verdict, Ok) and isinstance(socket.id, str | None):
+            if admits(socket, verdict):
                 self._upgrade(mount, request, candidate, socket)
             else:
                 self._send(_verdict(socket, verdict))
@@ -212,10 +214,10 @@ def _verdict(socket: "Socket", verdict: Any) -> bytes:
         if isinstance(verdict, Error):
             return refusal(verdict)
     except TypeError as error:
-        _log.error("%s.connect returned %r: %s", name, verdict, error)
+        _log.error("%s.connect returned %s: %s", name, kind(verdict), error)
         return response(HTTPStatus.FORBIDDEN)
     if isinstance(verdict, Ok):
-        _log.error("%s.id must be a str or None, not %r", name, socket.id)
+        _log.error("%s.id must be a str or None, not %s", name, kind(socket.id))
     else:
-        _log.error("%s.connect returned %r; it returns Ok() or Error()", name, verdict)
+        _log.error("%s.connect returned %s; it returns Ok() or Error()", name, kind(verdict))
     return response(HTTPStatus.FORBIDDEN)
