@@ -112,7 +112,9 @@ class ChannelSending:
         if isinstance(error, UnknownEvent):
             _log.warning("%s ended: %s", self.name(), error)
         else:
-            _log.error("%s crashed in %r", self.name(), doing, exc_info=error)
+            _log.error(
+                "%s crashed in %r", self.name(), doing if isinstance(doing, str) else kind(doing), exc_info=error
+            )
 
     def log_unexpected(self, message: Any) -> None:
         """Phoenix's warning for a message without `handle_info`. What it carries is not told."""

@@ -16,6 +16,7 @@ from roost.gateway.protocol import (
     Leave,
     Membership,
     Push,
+    Refuse,
     Resume,
     Start,
     Wait,
@@ -212,6 +213,9 @@ class Client:
                     self.hold_back(message)
                 case Resume(messages):
                     self._resume(messages)
+                case Refuse(reply):
+                    _log.warning("%s: %s %r", type(self.socket).__name__, reply.response["reason"], reply.topic)
+                    self._answer(reply)
 
     def _resume(self, messages: list[Message]) -> None:
         """Receive what waited for a join."""

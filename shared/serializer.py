@@ -80,7 +80,9 @@ def encode_map(value: Any) -> bytes:
     """The payload of a push or a broadcast. Raises NotAMap besides what `encode_json` raises."""
     data = encode_json(value)
     if data[0] != 0x7B:
-        raise NotAMap(f"the payload of a push or broadcast must be a JSON object such as a dict, not {value!r}")
+        raise NotAMap(
+            f"the payload of a push or broadcast must be a JSON object such as a dict, not {type(value).__name__}"
+        )
     return data
 
 
