@@ -61,8 +61,10 @@ class JsonLines(logging.Formatter):
             "pid": record.process,
             "message": record.getMessage(),
         }
-        line |= getattr(record, FIELDS, {})
-        line |= {name.lower(): text for name, text in getattr(record, DETAILS, {}).items()}
+        fields = getattr(record, FIELDS, {}) | {
+            name.lower(): text for name, text in getattr(record, DETAILS, {}).items()
+        }
+        line |= {name: value for name, value in fields.items() if name not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
