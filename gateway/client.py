@@ -206,6 +206,7 @@ class Client:
                 case Leave(membership, message):
                     membership.process.leave(message)
                 case Discard(membership):
+                    _log.debug("%s: duplicate join of %r", type(self.socket).__name__, membership.topic)
                     membership.process.discard()
                 case Push():
                     self.transport.send(self._push_frame(effect))

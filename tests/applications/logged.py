@@ -15,6 +15,7 @@ from roost import (
     EndpointInit,
     Error,
     Ok,
+    ShardMapChanged,
     Socket,
     SocketConnected,
     SocketDrain,
@@ -38,6 +39,10 @@ class UnloggedSocket(Socket):
 
 class QuietSocket(Socket):
     """As sockets are, if nothing is said."""
+
+
+class NarrowSocket(Socket):
+    max_channels = 1
 
 
 class LoggedChannel(Channel[LoggedSocket]):
@@ -71,11 +76,12 @@ class QuietChannel(Channel[Socket]):
 
 LoggedSocket.route("room:*", LoggedChannel)
 LoggedSocket.route("phoenix:*", LoggedChannel)
+NarrowSocket.route("room:*", QuietChannel)
 UnloggedSocket.route("room:*", QuietChannel)
 QuietSocket.route("room:*", QuietChannel)
 
 endpoint = Endpoint(
-    sockets={"/socket": LoggedSocket, "/unlogged": UnloggedSocket, "/quiet": QuietSocket},
+    sockets={"/socket": LoggedSocket, "/unlogged": UnloggedSocket, "/quiet": QuietSocket, "/narrow": NarrowSocket},
 )
 quiet = Endpoint(sockets={"/socket": QuietSocket})
 """Served at the default levels, it attaches nothing to what clients do; reading the clock would crash the channel."""
@@ -128,6 +134,10 @@ def _init(event: EndpointInit) -> None:
     _write("init", system_time=event.system_time, worker=event.worker)
 
 
+def _map_changed(event: ShardMapChanged) -> None:
+    _write("map", worker=event.worker, epoch=event.epoch)
+
+
 def _raises(event: ChannelHandledIn) -> None:
     raise RuntimeError("a handler was asked to raise")
 
@@ -138,3 +148,4 @@ heard.telemetry.attach(ChannelHandledIn, _raises)
 heard.telemetry.attach(ChannelHandledIn, _handled_in)
 heard.telemetry.attach(SocketDrain, _drained)
 heard.telemetry.attach(EndpointInit, _init)
+heard.telemetry.attach(ShardMapChanged, _map_changed)

@@ -173,6 +173,26 @@ async def test_wc_26_unmatched_join(node: Node, vsn: str) -> None:
         assert log.text == 'worker 0: WARNING: LoggedSocket: unmatched topic "nobody:\\n\'s"\n'
 
 
+async def test_wc_03_too_many_channels(node: Node) -> None:
+    """Upstream logs an error; a fault of the peer is none of ours, so it is a warning."""
+    async with speaker(node, path="/narrow") as client:
+        await client.ask("room:a", "phx_join", {})
+        log = Log(node)
+        answer = await client.ask("room:b", "phx_join", {"password": SECRET})
+        assert answer == {"status": "error", "response": {"reason": "too many channels joined"}}
+        assert log.text == "worker 0: WARNING: NarrowSocket: too many channels joined 'room:b'\n"
+
+
+async def test_wc_23_a_duplicate_join_is_told_at_debug(json_node: Node) -> None:
+    async with speaker(json_node) as client:
+        await client.ask("room:a", "phx_join", {})
+        log = Log(json_node)
+        await client.ask("room:a", "phx_join", {})
+        assert [(line["level"], line["message"]) for line in log.objects if line["logger"] == "roost.client"] == [
+            ("debug", "LoggedSocket: duplicate join of 'room:a'")
+        ]
+
+
 async def test_what_crashes_does_not_tell_the_payload(node: Node) -> None:
     """The application returns the client's own payload where it must not: the log says so without it."""
     async with speaker(node) as client:
@@ -272,13 +292,21 @@ async def test_no_event_after_an_exception_and_a_handler_that_raises_is_detached
     assert "a handler was asked to raise" in log
 
 
+async def test_a_changed_shard_map_is_told(listening: Node) -> None:
+    def epochs() -> list[int]:
+        return [event["epoch"] for event in heard(listening) if event["kind"] == "map"]
+
+    before = epochs()[-1]
+    assert listening.run("scale", "shards", "2").returncode == 0
+    wait_for(lambda: epochs()[-1] > before, "the worker publishes in the new epoch", listening.logged)
+
+
 async def test_the_beginning_and_the_draining_of_a_worker() -> None:
     running = Node("tests.applications.logged:heard", shards=1, workers=1)
     file = running.run_dir / "telemetry"
     running.environment["TELEMETRY_FILE"] = str(file)
     with running:
-        (init,) = heard(running)
-        assert init["kind"] == "init"
+        (init,) = [event for event in heard(running) if event["kind"] == "init"]
         assert (init["worker"], init["system_time"] > 1.7e9) == (
             running.status()["gateway"]["workers"][0]["number"],
             True,

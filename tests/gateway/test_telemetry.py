@@ -12,9 +12,11 @@ from roost.gateway.endpoint import Endpoint
 from roost.gateway.replies import Error
 from roost.gateway.socket import Socket
 from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, ClientTooSlow, EndpointInit, Event, Telemetry
+from roost.shared.frames import CloseCode
 from roost.shared.serializer import V2, Raw
 from tests.gateway.lone_worker import lone_worker
 from tests.gateway.loops import LIMIT
+from tests.gateway.test_slow_clients import bounded, broadcast, closed_with
 
 
 def init(worker: int = 1) -> EndpointInit:
@@ -161,6 +163,19 @@ async def test_no_clock_is_read_while_nobody_is_attached(attached: bool) -> None
     assert len(transport.sent) == 1
     assert len(ticks) == 2 * attached
     assert [(event.duration, event.result, event.params) for event in heard] == [(1.0, "error", {"a": 1})] * attached
+
+
+async def test_a_client_that_is_disconnected_for_being_slow_is_told_once() -> None:
+    heard: list[ClientTooSlow] = []
+    async with bounded() as one:
+        one.runtime.telemetry.attach(ClientTooSlow, heard.append)
+        for first in range(0, 600, 30):
+            broadcast(one, first, 30)
+            await asyncio.sleep(0)
+        assert closed_with(await one.browser.ends()) == CloseCode.TOO_SLOW
+        await one.gone()
+    (event,) = heard
+    assert (event.socket.number, event.waiting > 0) == (1, True)
 
 
 async def test_params_that_the_channel_does_not_take_are_a_refused_join() -> None:
