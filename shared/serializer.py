@@ -40,6 +40,11 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     event: Any
     payload: Payload
 
+    def __repr__(self) -> str:
+        """Without the payload, which may hold secrets: messages are printed in logs and tracebacks."""
+        names = ", ".join(repr(field) for field in (self.join_ref, self.ref, self.topic, self.event))
+        return f"Message({names}, <{memoryview(self.payload).nbytes} bytes>)"
+
 
 class Reply(NamedTuple):
     """The answer to one message of a client."""
