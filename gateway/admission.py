@@ -6,11 +6,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.handshake import response
+from roost.gateway.parameter_filter import kind as value_kind
 from roost.gateway.replies import Error, Ok
 from roost.gateway.review import refusal
 from roost.gateway.session import read_session
+from roost.gateway.telemetry import SocketConnected
 
 if TYPE_CHECKING:
+    from roost.gateway.connect_info import ConnectInfo
     from roost.gateway.mount import TransportOptions
     from roost.gateway.review import Candidate
     from roost.gateway.runtime import Runtime
@@ -29,7 +32,31 @@ async def ask_application(
     socket = kind()
     socket.endpoint = runtime.endpoint
     socket.number = runtime.next_number()
-    return socket, await socket.connect(candidate.params, info)
+    return socket, await _ask(socket, candidate, info)
+
+
+async def _ask(socket: "Socket", candidate: "Candidate", info: "ConnectInfo") -> Any:
+    """What the socket's `connect` answers; telemetry hears it too."""
+    telemetry = socket.endpoint.telemetry
+    if SocketConnected not in telemetry.attached:
+        return await socket.connect(candidate.params, info)
+    began = telemetry.clock()
+    verdict = await socket.connect(candidate.params, info)
+    telemetry.emit(
+        SocketConnected(
+            duration=telemetry.clock() - began,
+            result="ok" if is_admitted(socket, verdict) else "error",
+            endpoint=socket.endpoint,
+            user_socket=type(socket),
+            socket=socket,
+            transport=info.transport,
+            vsn=candidate.params.get("vsn", "1.0.0"),
+            serializer=type(candidate.serializer).__name__,
+            params=candidate.params,
+            connect_info=info,
+        )
+    )
+    return verdict
 
 
 def is_admitted(socket: "Socket", verdict: Any) -> bool:
@@ -44,10 +71,10 @@ def refuse(socket: "Socket", verdict: Any) -> bytes:
         if isinstance(verdict, Error):
             return refusal(verdict)
     except TypeError as error:
-        _log.error("%s.connect returned %r: %s", name, verdict, error)
+        _log.error("%s.connect returned %s: %s", name, value_kind(verdict), error)
         return response(HTTPStatus.FORBIDDEN)
     if isinstance(verdict, Ok):
-        _log.error("%s.id must be a str or None, not %r", name, socket.id)
+        _log.error("%s.id must be a str or None, not %s", name, value_kind(socket.id))
     else:
-        _log.error("%s.connect returned %r; it returns Ok() or Error()", name, verdict)
+        _log.error("%s.connect returned %s; it returns Ok() or Error()", name, value_kind(verdict))
     return response(HTTPStatus.FORBIDDEN)

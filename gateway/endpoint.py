@@ -1,13 +1,15 @@
 """What an application makes one of: where its sockets are mounted, and what serves everything else."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
 from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
+from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
 from roost.gateway.pubsub import PubSub
 from roost.gateway.socket import Socket
+from roost.gateway.telemetry import Telemetry
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
@@ -27,13 +29,21 @@ class Endpoint:
         app: AsgiApp | None = None,
         check_origin: CheckOrigin = True,
         host: str | None = None,
+        filter_parameters: Sequence[str] | ParameterFilter = DEFAULT_TERMS,
     ) -> None:
         """`sockets` are mounted by path with the default options; `mount` adds others.
 
         `check_origin` says which pages may connect (see `WebSocket`); by default those of `host`, which is
-        ROOST_PUBLIC_HOST unless it is given here.
+        ROOST_PUBLIC_HOST unless it is given here. `filter_parameters` says what log
+        lines mask: entries whose name contains one of these terms, or what a filter such as `KeepParameters` masks.
         """
         self.app = app
+        self.telemetry = Telemetry()
+        """Where code attaches to events of this endpoint."""
+        self.filter_parameters: ParameterFilter = (
+            filter_parameters if callable(filter_parameters) else DiscardParameters(filter_parameters)
+        )
+        """Masks what nobody is to read; for the log lines of the application, too."""
         self.mounts: list[Mount] = []
         self._check_origin = check_origin
         self._host = host

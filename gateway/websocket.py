@@ -290,6 +290,8 @@ class WebSocketTransport(asyncio.Protocol):
         return self._held + (self._outbox.size if self._outbox is not None else 0)
 
     def _disconnect_slow(self) -> None:
+        if self._client is not None:
+            self._client.too_slow(self._waiting())
         self._drop_all(Reason.SLOW_DISCONNECT)
         self.close(CloseCode.TOO_SLOW, f"too slow: more than {self._max_outbound_bytes} bytes waited")
 

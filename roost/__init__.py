@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from roost.gateway.letters import Broadcast
     from roost.gateway.mount import LongPoll, WebSocket
     from roost.gateway.origin import Origin
+    from roost.gateway.parameter_filter import KeepParameters
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.socket import Socket
+    from roost.gateway.telemetry import (
+        ChannelHandledIn,
+        ChannelJoined,
+        ClientTooSlow,
+        EndpointInit,
+        ShardMapChanged,
+        SocketConnected,
+        SocketDrain,
+    )
     from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Raw
@@ -31,9 +41,14 @@ _HOMES = {
     "CallFailed": "gateway.calls",
     "Channel": "gateway.channel",
     "ChannelAddress": "gateway.calls",
+    "ChannelHandledIn": "gateway.telemetry",
+    "ChannelJoined": "gateway.telemetry",
+    "ClientTooSlow": "gateway.telemetry",
     "ConnectInfo": "gateway.connect_info",
     "Endpoint": "gateway.endpoint",
+    "EndpointInit": "gateway.telemetry",
     "Error": "gateway.replies",
+    "KeepParameters": "gateway.parameter_filter",
     "LaterReply": "gateway.channel_sending",
     "LongPoll": "gateway.mount",
     "Mailbox": "gateway.pubsub",
@@ -43,7 +58,10 @@ _HOMES = {
     "PubSub": "gateway.pubsub",
     "Raw": "shared.serializer",
     "Reply": "gateway.replies",
+    "ShardMapChanged": "gateway.telemetry",
     "Socket": "gateway.socket",
+    "SocketConnected": "gateway.telemetry",
+    "SocketDrain": "gateway.telemetry",
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
@@ -59,9 +77,14 @@ __all__ = [
     "CallFailed",
     "Channel",
     "ChannelAddress",
+    "ChannelHandledIn",
+    "ChannelJoined",
+    "ClientTooSlow",
     "ConnectInfo",
     "Endpoint",
+    "EndpointInit",
     "Error",
+    "KeepParameters",
     "LaterReply",
     "LongPoll",
     "Mailbox",
@@ -71,7 +94,10 @@ __all__ = [
     "PubSub",
     "Raw",
     "Reply",
+    "ShardMapChanged",
     "Socket",
+    "SocketConnected",
+    "SocketDrain",
     "Stop",
     "Timer",
     "Token",
