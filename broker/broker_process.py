@@ -58,7 +58,11 @@ class Broker:
         self._run_dir = run_dir
         self._started = time.monotonic()
         self._shards = Shards(
-            run_dir, self._first_map(settings.shards), self._announce, stall_limit=settings.stall_limit
+            run_dir,
+            self._first_map(settings.shards),
+            self._announce,
+            stall_limit=settings.stall_limit,
+            logs=settings.logs,
         )
         self._gateways: set[Link] = set()
         self._gateway_gone = asyncio.Event()

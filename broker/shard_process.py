@@ -165,10 +165,10 @@ class ShardProcess:
 def main() -> None:
     """Become a shard: the first message on the link says which."""
     link = become_child(sys.argv)
-    log_to_stderr(sys.argv[1])
     start = first_message(link)
     if not isinstance(start, StartShard):
-        raise SystemExit(f"a shard begins with StartShard, not {start!r}")
+        raise SystemExit(f"a shard begins with StartShard, not {type(start).__name__}")
+    log_to_stderr(sys.argv[1], start.logs)
     ShardProcess(link, start).run()
 
 

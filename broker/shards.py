@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from roost.broker.pool import Phase, aborted, behind, grown, newest, next_map, phase, restarted, unopened
-from roost.shared.config import MAX_SHARDS
+from roost.shared.config import MAX_SHARDS, LogSettings
 from roost.shared.control import (
     Message,
     Opened,
@@ -40,7 +40,13 @@ class Shards:
     """All shards. Whoever owns this carries the map to the workers and their word back."""
 
     def __init__(
-        self, run_dir: RunDirectory, shard_map: ShardMap, announce: Callable[[ShardMap], None], *, stall_limit: float
+        self,
+        run_dir: RunDirectory,
+        shard_map: ShardMap,
+        announce: Callable[[ShardMap], None],
+        *,
+        stall_limit: float,
+        logs: LogSettings,
     ) -> None:
         """`announce` is called with each new map, after it was written."""
         self.map = shard_map
@@ -51,6 +57,7 @@ class Shards:
         self._run_dir = run_dir
         self._announce = announce
         self._stall_limit = stall_limit
+        self._logs = logs
         self._pools: dict[int, Supervisor] = {}
         self._opened: set[tuple[Slot, int]] = set()
         self._publishing: dict[int, int] = {}
@@ -121,7 +128,7 @@ class Shards:
         self._adopt(restarted(self.map, slot))
         for living in self._run_dir.live_incarnations(slot):
             await self._run_dir.end(shard_name(slot, living))
-        return StartShard(slot, older + 1, str(self._run_dir.path))
+        return StartShard(slot, older + 1, str(self._run_dir.path), self._logs)
 
     def _told(self, _shard: Child, message: Message) -> None:
         if isinstance(message, Opened):

@@ -64,30 +64,42 @@ class Calls:
 
     def listen(self) -> None:
         """Take questions and answers from other workers."""
-        self._runtime.inbox.on("call", self._called)
+        self.on("call", self._called)
         self._runtime.inbox.on("answer", self._answered)
+
+    def on(self, kind: str, handler: Callable[[Question], None]) -> None:
+        """Have questions of a kind answered, which code of any worker asks this one; a handler does not wait."""
+
+        def asked(message: list[Any]) -> None:
+            worker, number, question = message
+            handler(
+                Question(
+                    question,
+                    lambda value: self._send(worker, [number, value, None]),
+                    lambda reason: self._send(worker, [number, None, reason]),
+                )
+            )
+
+        self._runtime.inbox.on(kind, asked)
 
     async def call(self, address: ChannelAddress, question: Any, limit: float) -> Any:
         """The channel's answer. Raises CallFailed, or TimeoutError after `limit` seconds."""
+        worker, subscriber = address
+        return await self.ask(worker, "call", [subscriber, question], limit)
+
+    async def ask(self, worker: int, kind: str, question: Any, limit: float) -> Any:
+        """A worker's answer to a question of that kind. Raises CallFailed, or TimeoutError after `limit` seconds."""
         number = next(self._numbers)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
-        worker, subscriber = address
         try:
             async with asyncio.timeout(limit):
-                await self._runtime.inbox.send(worker, "call", [self._runtime.worker, number, subscriber, question])
+                await self._runtime.inbox.send(worker, kind, [self._runtime.worker, number, question])
                 return await future
         finally:
             del self._waiting[number]
 
-    def _called(self, message: list[Any]) -> None:
-        worker, number, subscriber, question = message
-
-        def answer(value: Any) -> None:
-            self._send(worker, [number, value, None])
-
-        def fail(reason: str) -> None:
-            self._send(worker, [number, None, reason])
-
+    def _called(self, asked: Question) -> None:
+        (subscriber, question), answer, fail = asked
         process = self._runtime.uplink.subscriber(subscriber)
         if process is None or not hasattr(process, "asked"):
             fail("there is no such channel")

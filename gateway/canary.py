@@ -25,6 +25,9 @@ def mount_canary(endpoint: Endpoint, token: str) -> None:
 class CanaryChannel(Channel["CanarySocket"]):
     """Broadcasts what it is sent, by the way that the messages of every application take."""
 
+    log_join = None
+    log_handle_in = None
+
     async def join(self, params: Any) -> Ok:
         """The reply names the worker, so that it is known whose messages a dead one took along."""
         del params
@@ -39,6 +42,8 @@ class CanaryChannel(Channel["CanarySocket"]):
 
 class CanarySocket(Socket):
     """Joins the canary's topics and no other: applications neither see them nor can reach them."""
+
+    log = None
 
     @classmethod
     def find(cls, topic: str) -> tuple[Route[type[Channel[Any]]], str] | None:

@@ -1,11 +1,13 @@
 """What an application derives from to write a channel."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from roost.gateway.calls import ChannelAddress
 from roost.gateway.channel_sending import LaterReply
 from roost.gateway.events import Argument, EventMethod, UnknownEvent, event_methods, intercept_methods
+from roost.gateway.log_lines import Level, check_level
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
 from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
@@ -31,6 +33,11 @@ class Channel(Generic[S]):
     """What becomes of broadcasts for a client that does not read them fast enough; also by topic pattern, as a dict:
     `{"cursors:*": WhenSlow.LATEST, "chat:*": WhenSlow.DISCONNECT}`."""
 
+    log_join: ClassVar[Level] = logging.DEBUG
+    """At which level joins are logged; None for never. (Phoenix: info, which costs a line for each join.)"""
+    log_handle_in: ClassVar[Level] = logging.DEBUG
+    """At which level events of clients are logged; None for never."""
+
     _events: ClassVar[dict[str, EventMethod]]
     _outgoing: ClassVar[dict[str, Callable[..., Any]]] = {}
     _intercepts: ClassVar[tuple[str, ...]] = ()
@@ -54,6 +61,8 @@ class Channel(Generic[S]):
         cls._intercepts = tuple(sorted({*cls._outgoing, *cls.intercepts}))
         cls._join_params = Argument(cls.join)
         cls._when_slow = WhenSlowRules(cls.__name__, cls.when_slow)
+        check_level(cls.__name__, "log_join", cls.log_join)
+        check_level(cls.__name__, "log_handle_in", cls.log_handle_in)
 
     @classmethod
     def all_intercepts(cls) -> tuple[str, ...]:
@@ -90,7 +99,8 @@ class Channel(Generic[S]):
 
     async def handle_call(self, question: Any) -> Any:
         """What `endpoint.call` asks this channel. Answers plain data. By default it is a bug."""
-        raise TypeError(f"{type(self).__name__} was asked {question!r} and has no handle_call")
+        del question
+        raise TypeError(f"{type(self).__name__} was asked a question and has no handle_call")
 
     async def terminate(self, reason: str | BaseException) -> None:
         """The channel ends: `left`, `closed` (the connection is gone), a Stop's reason, or what was raised."""

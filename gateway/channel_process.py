@@ -16,11 +16,13 @@ from roost.gateway.channel_sending import LaterReply, State
 from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
+from roost.gateway.parameter_filter import kind
 from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
 from roost.gateway.shard_link import Frames
+from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, Result
 from roost.gateway.when_slow import WhenSlow
-from roost.shared.serializer import Message
+from roost.shared.serializer import Message, Payload
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -35,7 +37,7 @@ SHUTDOWN_LIMIT: Final = 5.0
 class ChannelProcess(ChannelMailbox):
     """What Phoenix's channel process is: a state, a mailbox, and the order in which things happen."""
 
-    __slots__ = ("_answering",)
+    __slots__ = ("_answering", "_joining")
 
     def __init__(self, client: "Client", membership: Membership, channel: Channel[Any], join: Message) -> None:
         self.client = client
@@ -53,6 +55,8 @@ class ChannelProcess(ChannelMailbox):
         self._mailbox = None
         self._order = None
         self._extras = None
+        self._joining: tuple[float, Payload] | None = None
+        """When the join began, and with what: only while code is attached to the telemetry of joins."""
 
     @property
     def when_slow(self) -> WhenSlow:
@@ -68,6 +72,9 @@ class ChannelProcess(ChannelMailbox):
         channel.topic = self.membership.topic
         channel.subtopic = subtopic
         channel._process = self
+        telemetry = self.client.runtime.telemetry
+        if ChannelJoined in telemetry.attached:
+            self._joining = telemetry.clock(), self._answering.payload
         try:
             channel.__init__()  # type: ignore[misc]
             for name, value in assigns.items():
@@ -75,6 +82,7 @@ class ChannelProcess(ChannelMailbox):
             params = channel._join_params.read(self._answering.payload)
             coroutine = channel.join(params)
         except InvalidPayload as error:
+            self._tell_joined("error")
             self._refuse(_invalid_payload(error))
         except Exception as error:  # noqa: BLE001 - the crash boundary of a channel's code
             self._join_done(None, error)
@@ -132,6 +140,7 @@ class ChannelProcess(ChannelMailbox):
         """A subscription stands."""
         if subscription is self.subscription:
             response, self._answering = self._answering, None
+            self._tell_joined("ok")
             self.client.accepted(self.membership, response)
         elif self._extras is not None:
             self._extras.confirmed(subscription)
@@ -207,7 +216,11 @@ class ChannelProcess(ChannelMailbox):
             self.reply(message.ref, Error(_invalid_payload(error)))
             return
         self._answering = message
-        self._run(coroutine, self._message_done)
+        telemetry = self.client.runtime.telemetry
+        if ChannelHandledIn in telemetry.attached:
+            self._run(coroutine, partial(self._timed_message_done, telemetry.clock()))
+        else:
+            self._run(coroutine, self._message_done)
         if self._answering is message:
             self.client.hold_back(message)  # it waits for something, and takes memory meanwhile
 
@@ -250,18 +263,34 @@ class ChannelProcess(ChannelMailbox):
         if self._state is State.ENDED:
             return
         if error is None and not isinstance(value, Ok | Error):
-            error = TypeError(f"join returned {value!r}; it returns Ok(reply) or Error(reason)")
+            error = TypeError(f"join returned {kind(value)}; it returns Ok(reply) or Error(reason)")
         if error is not None:
             self.log_crash(error, "join")
             self._refuse(JOIN_CRASHED)
         elif self.client.closed:
             self._end("closed", graceful=True)
         elif isinstance(value, Error):
+            self._tell_joined("error")
             self._refuse(value.payload)
             self._end("shutdown", graceful=True)
         else:
             self._answering = value.payload
             self.subscription = self.client.subscribe(self)
+
+    def _timed_message_done(self, began: float, value: Any, error: BaseException | None) -> None:
+        message: Message = self._answering
+        if error is None and self._state is not State.ENDED:
+            telemetry = self.client.runtime.telemetry
+            telemetry.emit(
+                ChannelHandledIn(
+                    duration=telemetry.clock() - began,
+                    ref=message.ref,
+                    event=message.event,
+                    payload=message.payload,
+                    channel=self.channel,
+                )
+            )
+        self._message_done(value, error)
 
     def _message_done(self, value: Any, error: BaseException | None) -> None:
         message: Message = self._answering
@@ -286,7 +315,7 @@ class ChannelProcess(ChannelMailbox):
                     self._end(value.reason, graceful=value.graceful)
                 case _:
                     raise TypeError(
-                        f"it returned {value!r}; an event method returns Ok(...), Error(...), "
+                        f"it returned {kind(value)}; an event method returns Ok(...), Error(...), "
                         "Reply(status, ...), Stop(...) or None"
                     )
         except Exception as failure:  # noqa: BLE001 - the crash boundary of a channel's code
@@ -314,7 +343,16 @@ class ChannelProcess(ChannelMailbox):
             case Stop():
                 self._end(value.reason, graceful=value.graceful)
             case _:
-                self._crash(TypeError(f"it returned {value!r}; it returns Stop(...) or None"), method)
+                self._crash(TypeError(f"it returned {kind(value)}; it returns Stop(...) or None"), method)
+
+    # Telemetry
+
+    def _tell_joined(self, result: Result) -> None:
+        if self._joining is not None:
+            (began, payload), self._joining = self._joining, None
+            telemetry = self.client.runtime.telemetry
+            seconds = telemetry.clock() - began
+            telemetry.emit(ChannelJoined(duration=seconds, result=result, payload=payload, channel=self.channel))
 
     # Ending
 

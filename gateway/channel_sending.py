@@ -5,6 +5,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.events import UnknownEvent
+from roost.gateway.letters import Broadcast
+from roost.gateway.parameter_filter import kind
 from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import Membership, Status
 from roost.gateway.replies import AnyReply
@@ -110,11 +112,14 @@ class ChannelSending:
         if isinstance(error, UnknownEvent):
             _log.warning("%s ended: %s", self.name(), error)
         else:
-            _log.error("%s crashed in %r", self.name(), doing, exc_info=error)
+            _log.error(
+                "%s crashed in %r", self.name(), doing if isinstance(doing, str) else kind(doing), exc_info=error
+            )
 
     def log_unexpected(self, message: Any) -> None:
-        """Phoenix's warning for a message without `handle_info`."""
-        _log.warning("%s got a message and has no handle_info for it: %r", self.name(), message)
+        """Phoenix's warning for a message without `handle_info`. What it carries is not told."""
+        what = f"{message.event!r} on {message.topic!r}" if isinstance(message, Broadcast) else kind(message)
+        _log.warning("%s got a message and has no handle_info for it: %s", self.name(), what)
 
     def _send(self, frame: bytes) -> None:
         if self._order is None:

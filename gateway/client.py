@@ -16,12 +16,14 @@ from roost.gateway.protocol import (
     Leave,
     Membership,
     Push,
+    Refuse,
     Resume,
     Start,
     Wait,
 )
 from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
+from roost.gateway.telemetry import ClientTooSlow
 from roost.gateway.transport import Transport
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.bus import Lane
@@ -113,6 +115,10 @@ class Client:
         if isinstance(message, Broadcast) and message.event == DISCONNECT:
             self.transport.close(CloseCode.GOING_AWAY)
 
+    def too_slow(self, waiting: int) -> None:
+        """So many bytes waited for the client that it is being disconnected."""
+        self.runtime.telemetry.emit(ClientTooSlow(socket=self.socket, waiting=waiting))
+
     # Asked by the transport
 
     def when_slow(self, topic: str) -> WhenSlow:
@@ -178,6 +184,7 @@ class Client:
                 case Leave(membership, message):
                     membership.process.leave(message)
                 case Discard(membership):
+                    _log.debug("%s: duplicate join of %r", type(self.socket).__name__, membership.topic)
                     membership.process.discard()
                 case Push():
                     self.transport.send(self._push_frame(effect))
@@ -185,6 +192,9 @@ class Client:
                     self.hold_back(message)
                 case Resume(messages):
                     self._resume(messages)
+                case Refuse(reply):
+                    _log.warning("%s: %s %r", type(self.socket).__name__, reply.response["reason"], reply.topic)
+                    self._answer(reply)
 
     def _resume(self, messages: list[Message]) -> None:
         """Receive what waited for a join."""

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from roost.gateway.shard_link import Frames
-from roost.shared.frames import frame_payload, is_control, is_text
+from roost.shared.frames import frame_payloads, is_control, is_text
 
 if TYPE_CHECKING:
     from roost.gateway.transport import Handler
@@ -63,7 +63,7 @@ class Transport(ABC):
     def send(self, frame: bytes | Frames) -> None:
         for one in frame.frames if isinstance(frame, Frames) else (frame,):
             if not self._over and not is_control(one):
-                payload = frame_payload(one)
+                (payload,) = frame_payloads(one)
                 self.deliver(payload.decode() if is_text(one) else payload)
 
     def fall_behind(self, run: Frames, written: int) -> None:

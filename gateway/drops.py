@@ -15,6 +15,8 @@ class Reason(StrEnum):
     """Too much waited for the client, and its topic drops then."""
     LATEST = "latest"
     """A newer frame of its topic came before the client could take it."""
+    NO_BINARY = "no_binary"
+    """It is binary, and the client polls: what it is given there is text."""
     CLOSED = "closed"
     """The connection is closing or gone, and its subscriptions have not ended yet."""
 

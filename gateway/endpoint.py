@@ -7,13 +7,15 @@ from roost.gateway.calls import CALL_LIMIT, ChannelAddress
 from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.connecting import connect_transport
 from roost.gateway.custom_transport import Transport
-from roost.gateway.mount import Mount, WebSocket, make_mount
+from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
+from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
 from roost.gateway.pubsub import PubSub
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.replies import Error, Ok
 from roost.gateway.serializers import DEFAULT_SERIALIZERS
 from roost.gateway.socket import Socket
+from roost.gateway.telemetry import Telemetry
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
@@ -33,13 +35,21 @@ class Endpoint:
         app: AsgiApp | None = None,
         check_origin: CheckOrigin = True,
         host: str | None = None,
+        filter_parameters: Sequence[str] | ParameterFilter = DEFAULT_TERMS,
     ) -> None:
         """`sockets` are mounted by path with the default options; `mount` adds others.
 
         `check_origin` says which pages may connect (see `WebSocket`); by default those of `host`, which is
-        ROOST_PUBLIC_HOST unless it is given here.
+        ROOST_PUBLIC_HOST unless it is given here. `filter_parameters` says what log
+        lines mask: entries whose name contains one of these terms, or what a filter such as `KeepParameters` masks.
         """
         self.app = app
+        self.telemetry = Telemetry()
+        """Where code attaches to events of this endpoint."""
+        self.filter_parameters: ParameterFilter = (
+            filter_parameters if callable(filter_parameters) else DiscardParameters(filter_parameters)
+        )
+        """Masks what nobody is to read; for the log lines of the application, too."""
         self.mounts: list[Mount] = []
         self._check_origin = check_origin
         self._host = host
@@ -55,9 +65,11 @@ class Endpoint:
         socket: type[Socket | RawSocket],
         *,
         websocket: WebSocket | None = None,
+        longpoll: LongPoll | None = None,
         auth_token: bool = False,
     ) -> Mount:
-        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`.
+        """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`, and with
+        `longpoll=LongPoll()` at `/socket/longpoll` too.
 
         A segment `:name` of the path stands for any text, which becomes a parameter. With `auth_token` the client may
         give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
@@ -66,6 +78,7 @@ class Endpoint:
             path,
             socket,
             websocket or WebSocket(),
+            longpoll,
             auth_token=auth_token,
             check_origin=self._check_origin,
             raw=issubclass(socket, RawSocket),

@@ -6,18 +6,16 @@ the application's own ASGI app, its WebSocket routes included.
 
 import asyncio
 import logging
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from roost.gateway.admission import ask_application, is_admitted, refuse
 from roost.gateway.capacity import RETRY_AFTER
 from roost.gateway.connect_info import PeerData
 from roost.gateway.connecting import open_handler
 from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
-from roost.gateway.replies import Error, Ok
-from roost.gateway.review import Surroundings, refusal, review
-from roost.gateway.session import read_session
+from roost.gateway.review import Surroundings, review
 from roost.gateway.websocket import WebSocketTransport
 
 if TYPE_CHECKING:
@@ -106,7 +104,7 @@ class Entrance(asyncio.Protocol):
         if found is not None:
             self._handshake(found)
             return
-        if not self._site.has_app:
+        if not self._site.serves_http:
             self._answer(HTTPStatus.NOT_FOUND, "" if data.startswith(b"HEAD ") else "Not Found")
             return
         successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)
@@ -146,13 +144,7 @@ class Entrance(asyncio.Protocol):
         runtime = self._site.runtime
         mount = found.mount
         candidate = review(mount, found.params, request, around, runtime.endpoint.host)
-        info = candidate.info
-        if mount.websocket.session is not None:
-            info = replace(info, session=await read_session(mount.websocket, candidate.params, info))
-        socket = mount.socket()
-        socket.endpoint = runtime.endpoint
-        socket.number = runtime.next_number()
-        return candidate, socket, await socket.connect(candidate.params, info)
+        return candidate, *await ask_application(runtime, mount.socket, mount.websocket, candidate)
 
     def _admitted(self, mount: "Mount", request: RequestHead, value: Any, error: BaseException | None) -> None:
         if self._transport.is_closing():
@@ -164,10 +156,10 @@ class Entrance(asyncio.Protocol):
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         else:
             candidate, socket, verdict = value
-            if isinstance(verdict, Ok) and isinstance(socket.id, str | None):
+            if is_admitted(socket, verdict):
                 self._upgrade(mount, request, candidate, socket)
             else:
-                self._send(_verdict(socket, verdict))
+                self._send(refuse(socket, verdict))
 
     def _upgrade(self, mount: "Mount", request: RequestHead, candidate: "Candidate", socket: "AnySocket") -> None:
         site = self._site
@@ -206,19 +198,3 @@ class Entrance(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(answer)
             self._transport.close()
-
-
-def _verdict(socket: "AnySocket", verdict: Any) -> bytes:
-    """The response to a client that the application does not let in; what it should not have returned is logged."""
-    name = type(socket).__name__
-    try:
-        if isinstance(verdict, Error):
-            return refusal(verdict)
-    except TypeError as error:
-        _log.error("%s.connect returned %r: %s", name, verdict, error)
-        return response(HTTPStatus.FORBIDDEN)
-    if isinstance(verdict, Ok):
-        _log.error("%s.id must be a str or None, not %r", name, socket.id)
-    else:
-        _log.error("%s.connect returned %r; it returns Ok() or Error()", name, verdict)
-    return response(HTTPStatus.FORBIDDEN)

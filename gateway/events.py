@@ -28,7 +28,11 @@ class UnknownEvent(LookupError):
     """A client sent an event for which its channel has no method. Ends the channel, as in Phoenix."""
 
     def __init__(self, channel: type, event: Any) -> None:
-        super().__init__(f'{channel.__name__} has no method for the event {event!r}: write one with @event("{event}")')
+        if isinstance(event, str):
+            wanted = f'the event {event!r}: write one with @event("{event}")'
+        else:
+            wanted = "an event that is no text"
+        super().__init__(f"{channel.__name__} has no method for {wanted}")
 
 
 def event(name: str) -> Callable[[F], F]:

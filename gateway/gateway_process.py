@@ -182,6 +182,7 @@ class Gateway:
             public_host=self._settings.public_host,
             limits=limits_of(self._settings),
             tls=self._tls,
+            logs=self._settings.logs,
         )
 
     async def _take_number(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from roost.gateway.telemetry import SocketDrain
 from roost.shared.control import Stop
 from roost.shared.frames import CloseCode
 
@@ -31,15 +32,17 @@ async def leave(server: "HostedServer", site: "Site", runtime: "Runtime", how: S
     """Stop serving, in order; then `server.serve` returns."""
     began = runtime.now()
     server.stop_accepting()
-    size = batch_size(len(runtime.clients), how)
+    site.leave()
+    total = len(runtime.clients)
+    size = batch_size(total, how)
     told: set[int] = set()
 
     def some_come() -> bool:
         return bool(server.arriving or site.entrances.watched)
 
-    while runtime.now() < began + how.spread and (_send_away(runtime, told, size) or some_come()):
+    while runtime.now() < began + how.spread and (_send_away(runtime, told, size, total) or some_come()):
         await _until(lambda: not runtime.clients and not some_come(), BATCH_PERIOD)
-    _send_away(runtime, told, len(runtime.clients))
+    _send_away(runtime, told, max(1, len(runtime.clients)), total)
     await _until(lambda: not runtime.clients, CLOSE_LIMIT)
     # Rule W11: what waits is admitted, and the log is empty before the worker goes.
     if not await _until(runtime.uplink.drained, began + how.limit - runtime.now()):
@@ -52,13 +55,25 @@ def batch_size(clients: int, how: Stop) -> int:
     return max(how.batch, math.ceil(clients * BATCH_PERIOD / how.spread))
 
 
-def _send_away(runtime: "Runtime", told: set[int], size: int) -> int:
+def _send_away(runtime: "Runtime", told: set[int], size: int, total: int) -> int:
     """Close the connections of so many who have not been told yet; answers how many that was."""
     clients = [client for number, client in runtime.clients.items() if number not in told]
     for client in islice(clients, size):
         told.add(client.socket.number)
         client.transport.close(CloseCode.SERVICE_RESTART)
-    return min(len(clients), size)
+    sent = min(len(clients), size)
+    if sent and SocketDrain in runtime.telemetry.attached:
+        runtime.telemetry.emit(
+            SocketDrain(
+                count=sent,
+                total=total,
+                index=math.ceil(len(told) / size),
+                rounds=math.ceil(max(total, len(told)) / size),
+                endpoint=runtime.endpoint,
+                interval=BATCH_PERIOD,
+            )
+        )
+    return sent
 
 
 async def _until(condition: Callable[[], bool], limit: float) -> bool:

@@ -1,5 +1,6 @@
 """Where a socket is mounted and how it is served; options are checked when they are given. Pure."""
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,21 +31,15 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebSocket:
-    """How a socket is served over WebSocket."""
+class TransportOptions:
+    """What can be said of every transport."""
 
-    path: str = "/websocket"
+    path: str
     """Appended to the path of the mount."""
-    timeout: float | None = IDLE_TIMEOUT
-    """Seconds without a byte from the client after which it is disconnected; None for never."""
-    max_frame_size: int = MAX_MESSAGE_BYTES
-    """Bytes of a message, in one frame or in several; a larger one ends the connection with 1009."""
     max_outbound_bytes: int = MAX_OUTBOUND_BYTES
     """Bytes that may wait for a client; beyond them its channels' `when_slow` decides."""
     check_origin: CheckOrigin | None = None
     """Which pages may connect; None asks the endpoint."""
-    subprotocols: Sequence[str] | None = None
-    """Those that are served, the preferred one first; None ignores what clients offer."""
     serializers: Sequence[tuple[Any, str]] = DEFAULT_SERIALIZERS
     """Those that are spoken, each with the versions that it is for; the first that fits a client's `vsn` is taken."""
     session: SessionHook | None = None
@@ -57,19 +52,54 @@ class WebSocket:
     """Passed on as `info.custom`."""
 
     def __post_init__(self) -> None:
-        if self.timeout is not None and self.timeout <= 0:
-            raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
         if self.max_outbound_bytes <= 0:
             raise ValueError(f"max_outbound_bytes must be more than 0, not {self.max_outbound_bytes!r}")
-        if self.max_frame_size < MIN_FRAME_BYTES:
-            raise ValueError(f"max_frame_size must be {MIN_FRAME_BYTES} bytes or more, not {self.max_frame_size!r}")
         check_path(self.path)
         read_serializers(self.serializers)
         if self.check_origin is not None:
             read_check_origin(self.check_origin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocket(TransportOptions):
+    """How a socket is served over WebSocket."""
+
+    path: str = "/websocket"
+    timeout: float | None = IDLE_TIMEOUT
+    """Seconds without a byte from the client after which it is disconnected; None for never."""
+    max_frame_size: int = MAX_MESSAGE_BYTES
+    """Bytes of a message, in one frame or in several; a larger one ends the connection with 1009."""
+    subprotocols: Sequence[str] | None = None
+    """Those that are served, the preferred one first; None ignores what clients offer."""
+
+    def __post_init__(self) -> None:
+        TransportOptions.__post_init__(self)
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError(f"timeout must be more than 0 seconds, or None for never, not {self.timeout!r}")
+        if self.max_frame_size < MIN_FRAME_BYTES:
+            raise ValueError(f"max_frame_size must be {MIN_FRAME_BYTES} bytes or more, not {self.max_frame_size!r}")
         for protocol in self.subprotocols or ():
             if not _TOKEN.fullmatch(protocol):
                 raise ValueError(f"subprotocols: {protocol!r} is no name of a sub-protocol")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongPoll(TransportOptions):
+    """How a socket is served over long-poll, to clients that get no WebSocket through."""
+
+    path: str = "/longpoll"
+    window: float = 10.0
+    """Seconds that a poll waits for something to answer. A client that does not poll for 1.5 times that is gone."""
+    pubsub_timeout: float = 2.0
+    """Seconds beyond the window that a poll waits for the worker that holds its session."""
+    max_age: float = 1_209_600.0
+    """Seconds for which the token of a session is good: two weeks, as in Phoenix."""
+
+    def __post_init__(self) -> None:
+        TransportOptions.__post_init__(self)
+        for name in ("window", "pubsub_timeout", "max_age"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be more than 0 seconds, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +113,10 @@ class Mount:
     """Whether a token is taken from the sub-protocols that the client offers."""
     origin_policy: OriginPolicy | None = None
     """None lets every page connect."""
+    longpoll: LongPoll | None = None
+    """None if it is not served."""
+    longpoll_origin_policy: OriginPolicy | None = None
+    """None lets every page poll."""
     serializers: Served = BUILT_IN
     """Empty for a raw socket: its messages are the application's own."""
 
@@ -97,6 +131,7 @@ def make_mount(
     path: str,
     socket: "type[Socket | RawSocket]",
     websocket: WebSocket,
+    longpoll: LongPoll | None = None,
     *,
     auth_token: bool,
     check_origin: CheckOrigin,
@@ -107,12 +142,24 @@ def make_mount(
     `raw`: the socket has no channels, and so no serializers.
     """
     check_path(path)
-    own = websocket.check_origin
-    policy = read_check_origin(check_origin if own is None else own)
-    if policy is None and not websocket.check_csrf:
-        raise ValueError(f"{path}: one of check_origin and check_csrf must stay on, or any page can use its sessions")
+    policy = _origin_policy(path, websocket, check_origin)
     serializers = () if raw else read_serializers(websocket.serializers)
-    return Mount(path, socket, websocket, auth_token, policy, serializers)
+    if longpoll is None:
+        return Mount(path, socket, websocket, auth_token, policy, serializers=serializers)
+    if raw:
+        raise ValueError(f"{path}: a raw socket is served over WebSocket only, not by long-poll")
+    if longpoll.path == websocket.path:
+        raise ValueError(f"{path}: WebSocket and long-poll cannot both be at {websocket.path!r}")
+    polling = _origin_policy(path, longpoll, check_origin)
+    return Mount(path, socket, websocket, auth_token, policy, longpoll, polling, serializers)
+
+
+def _origin_policy(path: str, options: TransportOptions, check_origin: CheckOrigin) -> OriginPolicy | None:
+    own = options.check_origin
+    policy = read_check_origin(check_origin if own is None else own)
+    if policy is None and not options.check_csrf:
+        raise ValueError(f"{path}: one of check_origin and check_csrf must stay on, or any page can use its sessions")
+    return policy
 
 
 def check_path(path: str) -> None:

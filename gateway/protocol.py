@@ -64,6 +64,12 @@ class Answer(NamedTuple):
     reply: Reply
 
 
+class Refuse(NamedTuple):
+    """Send this reply to a join about which no channel is asked."""
+
+    reply: Reply
+
+
 class Push(NamedTuple):
     """Send `phx_close` or `phx_error`, whose ref is the join's join_ref."""
 
@@ -120,7 +126,7 @@ class Resume(NamedTuple):
     messages: list[Message]
 
 
-Effect = Answer | Push | Start | Confirm | Forward | Leave | Discard | Wait | Resume
+Effect = Answer | Refuse | Push | Start | Confirm | Forward | Leave | Discard | Wait | Resume
 
 
 class ClientProtocol:
@@ -197,7 +203,7 @@ class ClientProtocol:
             membership = self.topics[message.topic] = Membership(message.topic, message)
             membership.replaced = replaced
             return [Start(membership, route, message)]
-        refusal = _unmatched(message) if route is None else _too_many(message)
+        refusal = Refuse((_unmatched(message) if route is None else _too_many(message)).reply)
         return [refusal, _close(replaced)] if replaced else [refusal]
 
     def _end(self, membership: Membership) -> None:

@@ -95,6 +95,9 @@ class RawConnection:
         """A ping or a pong of the client."""
         self._deliver(partial(self.socket.handle_control, kind.value, payload), len(payload))
 
+    def too_slow(self, size: int) -> None:
+        """Telemetry tells it of channels only; the counts of the worker have it."""
+
     def when_slow(self, topic: str) -> WhenSlow:
         """Nothing that is sent here is a broadcast."""
         del topic

@@ -1,6 +1,7 @@
 """What an application derives from for WebSockets without channels: messages in, messages out."""
 
 import inspect
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roost.gateway.connect_info import ConnectInfo
@@ -25,6 +26,10 @@ class RawSocket:
     """Names the connection within its worker, and is never used again."""
     id: str | None = None
     """Set in `connect`, names all sockets of, say, one user: a broadcast of `disconnect` on this topic closes them."""
+    log: ClassVar[int | None] = logging.DEBUG
+    """At which level the log tells who connects; None for never."""
+    routes: ClassVar[tuple[Any, ...]] = ()
+    """It has no channels."""
     wants_controls: ClassVar[bool] = False
     """Whether the class has a `handle_control`."""
     _connection: "RawConnection"

@@ -1,15 +1,16 @@
 """What Phoenix looks at before an application is asked whether a client may connect, in Phoenix's order. Pure."""
 
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 import msgspec
+from websockets.datastructures import Headers
 
 from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
 from roost.gateway.handshake import SHOWN_CHARS, Refused, RequestHead, choose_serializer, response
 from roost.gateway.mount import Mount
-from roost.gateway.origin import Origin
+from roost.gateway.origin import Origin, OriginPolicy
 from roost.gateway.query import BadQuery, decode_query
 from roost.gateway.replies import Error
 from roost.gateway.subprotocols import choose_subprotocol, take_auth_token
@@ -25,6 +26,22 @@ class Surroundings(NamedTuple):
     address: str
     port: int
     """Where it arrived."""
+
+
+class Requested(Protocol):
+    """A request, however it was read."""
+
+    @property
+    def headers(self) -> Headers:
+        """All of them."""
+
+    @property
+    def path(self) -> str:
+        """With its escapes."""
+
+    @property
+    def query(self) -> str:
+        """What is behind the question mark, with its escapes."""
 
 
 class Candidate(NamedTuple):
@@ -43,9 +60,9 @@ def review(
     """The client, if nothing speaks against it; `host` is the endpoint's. Raises Refused."""
     if request.method != "GET":
         raise Refused(HTTPStatus.BAD_REQUEST)
-    params = _params(request, path_params)
-    uri = _uri(request, around)
-    _check_origin(mount, request, uri, host)
+    params = read_params(request, path_params)
+    uri = read_uri(request, around)
+    check_origin(mount.origin_policy, request, uri, host)
     auth_token = take_auth_token(request.headers) if mount.auth_token else None
     subprotocol = choose_subprotocol(request.headers, mount.subprotocols)
     info = ConnectInfo(
@@ -74,7 +91,8 @@ def refusal(error: Error) -> bytes:
     return response(status, msgspec.json.encode(payload), "application/json")
 
 
-def _params(request: RequestHead, path_params: dict[str, str]) -> dict[str, Any]:
+def read_params(request: Requested, path_params: dict[str, str]) -> dict[str, Any]:
+    """The parameters of the query and of the path. Raises Refused."""
     try:
         from_path = {name: unquote(text, errors="strict") for name, text in path_params.items()}
         return decode_query(request.query) | from_path
@@ -84,7 +102,8 @@ def _params(request: RequestHead, path_params: dict[str, str]) -> dict[str, Any]
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
-def _uri(request: RequestHead, around: Surroundings) -> Uri:
+def read_uri(request: Requested, around: Surroundings) -> Uri:
+    """What the client asked for, by its own words as far as they can be read."""
     scheme = "https" if around.secure else "http"
     asked = Origin.parse(f"{scheme}://{next(iter(request.headers.get_all('host')), '')}")
     if asked.host is None or asked.port is None:
@@ -92,12 +111,13 @@ def _uri(request: RequestHead, around: Surroundings) -> Uri:
     return Uri(scheme, asked.host, asked.port, request.path, request.query)
 
 
-def _check_origin(mount: Mount, request: RequestHead, uri: Uri, host: str | None) -> None:
+def check_origin(policy: OriginPolicy | None, request: Requested, uri: Uri, host: str | None) -> None:
+    """Raises Refused for a page that may not connect; what names no page may."""
     sent = request.headers.get_all("origin")
-    if not sent or mount.origin_policy is None:
+    if not sent or policy is None:
         return
     here = Origin(str(uri), uri.scheme, uri.host, uri.port)
-    if not mount.origin_policy(Origin.parse(sent[0]), here, host):
+    if not policy(Origin.parse(sent[0]), here, host):
         raise Refused(
             HTTPStatus.FORBIDDEN,
             reason=f"a page of {sent[0][:SHOWN_CHARS]!r} may not connect to {request.path[:SHOWN_CHARS]!r}: "

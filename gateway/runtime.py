@@ -27,6 +27,7 @@ class Runtime:
     ) -> None:
         self.worker = worker
         self.endpoint = endpoint
+        self.telemetry = endpoint.telemetry
         self.turn = turn
         self.uplink = uplink
         self.runner = Runner(loop)

@@ -8,11 +8,11 @@ from roost.gateway.csrf import SESSION_KEY, is_valid_csrf_token
 
 if TYPE_CHECKING:
     from roost.gateway.connect_info import ConnectInfo
-    from roost.gateway.mount import WebSocket
+    from roost.gateway.mount import TransportOptions
 
 
 async def read_session(
-    options: "WebSocket", params: Mapping[str, Any], info: "ConnectInfo"
+    options: "TransportOptions", params: Mapping[str, Any], info: "ConnectInfo"
 ) -> Mapping[str, Any] | None:
     """The session, or None; a wrong token is no refusal, as in Phoenix. The hook may be async or not."""
     assert options.session is not None

@@ -9,6 +9,8 @@ from uvicorn.server import ServerState
 from roost.gateway.entrance import Entrance
 from roost.gateway.handshake import Judge
 from roost.gateway.idle_wheel import IdleWheel
+from roost.gateway.long_poll import LongPolling
+from roost.gateway.long_poll_request import raw_path
 from roost.gateway.socket_paths import SocketPaths
 from roost.gateway.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
@@ -33,19 +35,24 @@ class Site:
         self.runtime = runtime
         self.capacity = capacity
         self.judge = Judge()
+        self.leaving = False
+        """Whether this worker takes no new clients."""
         self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
         self._app = endpoint.app
         self._paths = SocketPaths((mount.path + mount.websocket.path, mount) for mount in endpoint.mounts)
-        self._wheels: dict[float | None, IdleWheel[WebSocketTransport]] = {}
+        polled = [mount for mount in endpoint.mounts if mount.longpoll is not None]
+        self._poll_paths = SocketPaths((mount.path + mount.longpoll.path, mount) for mount in polled if mount.longpoll)
+        self._polling = LongPolling(self) if polled else None
+        self._wheels: dict[float | None, IdleWheel[Any]] = {}
         self._uvicorn: tuple[Config, ServerState, dict[str, Any]] | None = None
         self._turn(self.entrances)
 
     # For connections
 
     @property
-    def has_app(self) -> bool:
-        """Whether the application serves more than sockets."""
-        return self._app is not None
+    def serves_http(self) -> bool:
+        """Whether more is served than WebSockets."""
+        return self._app is not None or self._polling is not None
 
     def find(self, path: str | None) -> "Found[Mount] | None":
         """The mount that a request's path names."""
@@ -53,7 +60,10 @@ class Site:
 
     def wheel(self, mount: "Mount") -> "IdleWheel[WebSocketTransport]":
         """What watches the connections of a mount."""
-        limit = mount.websocket.timeout
+        return self.idle_wheel(mount.websocket.timeout)
+
+    def idle_wheel(self, limit: float | None) -> "IdleWheel[Any]":
+        """What watches those who are silent for so many seconds."""
         wheel = self._wheels.get(limit)
         if wheel is None:
             wheel = self._wheels[limit] = IdleWheel(limit, self.runtime.now())
@@ -66,6 +76,12 @@ class Site:
         protocol = (WebSocketProtocol if upgrading else HttpProtocol)(*self._uvicorn)
         protocol.place = place
         return protocol
+
+    def leave(self) -> None:
+        """The worker leaves: no new clients, and no connection that waits for a poll's window to pass."""
+        self.leaving = True
+        if self._polling is not None:
+            self._polling.leave()
 
     # For uvicorn
 
@@ -81,8 +97,12 @@ class Site:
         return Entrance(self, upgrading=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """The ASGI app: the application's own, but for requests to a socket's path that are no upgrade."""
-        if scope["type"] == "http" and self.find(scope["path"]):
+        """The ASGI app: the application's own, but for the paths of sockets."""
+        path = raw_path(scope) if scope["type"] == "http" else None
+        polled = self._poll_paths.find(path)
+        if polled is not None and self._polling is not None:
+            await self._polling.serve(polled, scope, receive, send)
+        elif self.find(path):
             await Response(status_code=400)(scope, receive, send)
         elif self._app is not None:
             await self._app(scope, receive, send)

@@ -1,10 +1,12 @@
 """What an application derives from to accept connections and to route topics to channels."""
 
 import inspect
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.log_lines import Level, check_level
 from roost.gateway.protocol import MAX_CHANNELS
 from roost.gateway.replies import Error, Ok
 from roost.gateway.routes import Route, find_route
@@ -24,6 +26,9 @@ class Socket:
 
     endpoint: "Endpoint"
     """The endpoint that serves this socket."""
+    log: ClassVar[Level] = logging.DEBUG
+    """At which level connections are logged; None for never. (Phoenix: info, which costs four lines for each.)"""
+
     number: int
     """Names the connection within its worker, and is never used again; for sockets without an id too."""
     id: str | None = None
@@ -33,6 +38,7 @@ class Socket:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.routes = list(cls.routes)
+        check_level(cls.__name__, "log", cls.log)
         if not inspect.iscoroutinefunction(cls.connect):
             raise TypeError(f"{cls.__name__}.connect must be async: write `async def connect(self, params, info)`")
 

@@ -144,5 +144,5 @@ def _secrets(context: Context) -> Sequence[str]:
     endpoint = getattr(context, "endpoint", context)
     found = getattr(endpoint, "secrets", None)
     if not found:
-        raise TypeError(f"tokens need an endpoint, a socket, a channel or a secret, not {context!r}")
+        raise TypeError(f"tokens need an endpoint, a socket, a channel or a secret, not {type(context).__name__}")
     return tuple(found)

@@ -55,5 +55,8 @@ class Handler(Protocol):
     def when_slow(self, topic: str) -> WhenSlow:
         """What becomes of a topic's broadcasts while the client does not read."""
 
+    def too_slow(self, size: int) -> None:
+        """The client is disconnected because so many bytes wait for it."""
+
     def close(self) -> None:
         """The connection is gone."""

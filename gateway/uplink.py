@@ -69,6 +69,10 @@ class Uplink:
         """What became of all that was offered to this worker's subscribers."""
         return self._delivery.books
 
+    def worker_lives(self, worker: int) -> bool:
+        """Whether a worker of the node lives, asked of its lock."""
+        return self._run_dir.alive(worker_name(worker))
+
     # For channels and mailboxes
 
     def subscribe(

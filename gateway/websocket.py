@@ -300,6 +300,8 @@ class WebSocketTransport(asyncio.Protocol):
         return self._held + (self._outbox.size if self._outbox is not None else 0)
 
     def _disconnect_slow(self) -> None:
+        if self._handler is not None:
+            self._handler.too_slow(self._waiting())
         self._drop_all(Reason.SLOW_DISCONNECT)
         self.close(CloseCode.TOO_SLOW, f"too slow: more than {self._max_outbound_bytes} bytes waited")
 

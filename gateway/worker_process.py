@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from typing import Any, Final
 
 import uvloop
@@ -18,9 +19,11 @@ from roost.gateway.capacity import Capacity
 from roost.gateway.descriptors import room_for_connections
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
+from roost.gateway.log_lines import LogLines
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
+from roost.gateway.telemetry import EndpointInit, ShardMapChanged
 from roost.gateway.tls import server_context
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
@@ -65,6 +68,7 @@ class Worker:
         self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
         endpoint.serve(self._runtime, start.secrets, start.public_host)
         mount_canary(endpoint, run_dir.canary_token())
+        LogLines(endpoint).attach()
         self._leaving: asyncio.Task[None] | None = None
         self._capacity = Capacity(start.limits, room_for_connections())
         if self._capacity.max_connections < start.limits.max_connections:
@@ -103,6 +107,10 @@ class Worker:
     def _serves(self) -> None:
         self._link.tell(Ready())
         self._watchdog.start()
+        runtime = self._runtime
+        runtime.telemetry.emit(
+            EndpointInit(system_time=time.time(), endpoint=runtime.endpoint, worker=self._start.number)
+        )
 
     def _told(self, message: Message) -> None:
         match message:
@@ -118,6 +126,7 @@ class Worker:
 
     def _report(self, epoch: int) -> None:
         self._link.tell(Publishing(self._start.number, epoch))
+        self._runtime.telemetry.emit(ShardMapChanged(worker=self._start.number, epoch=epoch))
 
     async def _asked(self, message: Message) -> Any:
         match message:
@@ -159,10 +168,10 @@ async def _serve(link: socket.socket, start: StartWorker, endpoint: Endpoint) ->
 def main() -> None:
     """Become a worker: the first message on the link says which."""
     link = become_child(sys.argv)
-    log_to_stderr(sys.argv[1])
     start = first_message(link)
     if not isinstance(start, StartWorker):
-        raise SystemExit(f"a worker begins with StartWorker, not {start!r}")
+        raise SystemExit(f"a worker begins with StartWorker, not {type(start).__name__}")
+    log_to_stderr(sys.argv[1], start.logs)
     try:
         endpoint = load_endpoint(start.app)
     except CannotStart as reason:

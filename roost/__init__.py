@@ -17,13 +17,23 @@ if TYPE_CHECKING:
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
-    from roost.gateway.mount import WebSocket
+    from roost.gateway.mount import LongPoll, WebSocket
     from roost.gateway.origin import Origin
+    from roost.gateway.parameter_filter import KeepParameters
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.serializers import DEFAULT_SERIALIZERS
     from roost.gateway.socket import Socket
+    from roost.gateway.telemetry import (
+        ChannelHandledIn,
+        ChannelJoined,
+        ClientTooSlow,
+        EndpointInit,
+        ShardMapChanged,
+        SocketConnected,
+        SocketDrain,
+    )
     from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
     from roost.shared.serializer import Message, Raw
@@ -36,10 +46,16 @@ _HOMES = {
     "CallFailed": "gateway.calls",
     "Channel": "gateway.channel",
     "ChannelAddress": "gateway.calls",
+    "ChannelHandledIn": "gateway.telemetry",
+    "ChannelJoined": "gateway.telemetry",
+    "ClientTooSlow": "gateway.telemetry",
     "ConnectInfo": "gateway.connect_info",
     "Endpoint": "gateway.endpoint",
+    "EndpointInit": "gateway.telemetry",
     "Error": "gateway.replies",
+    "KeepParameters": "gateway.parameter_filter",
     "LaterReply": "gateway.channel_sending",
+    "LongPoll": "gateway.mount",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "Message": "shared.serializer",
@@ -50,7 +66,10 @@ _HOMES = {
     "RawSocket": "gateway.raw_socket",
     "Reply": "gateway.replies",
     "Serializer": "gateway.custom_serializer",
+    "ShardMapChanged": "gateway.telemetry",
     "Socket": "gateway.socket",
+    "SocketConnected": "gateway.telemetry",
+    "SocketDrain": "gateway.telemetry",
     "Stop": "gateway.replies",
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
@@ -68,10 +87,16 @@ __all__ = [
     "CallFailed",
     "Channel",
     "ChannelAddress",
+    "ChannelHandledIn",
+    "ChannelJoined",
+    "ClientTooSlow",
     "ConnectInfo",
     "Endpoint",
+    "EndpointInit",
     "Error",
+    "KeepParameters",
     "LaterReply",
+    "LongPoll",
     "Mailbox",
     "MailboxFull",
     "Message",
@@ -82,7 +107,10 @@ __all__ = [
     "RawSocket",
     "Reply",
     "Serializer",
+    "ShardMapChanged",
     "Socket",
+    "SocketConnected",
+    "SocketDrain",
     "Stop",
     "Timer",
     "Token",

@@ -51,13 +51,17 @@ def broker(
     run_dir: str | None = _setting("run_dir"),
     shards: str | None = _setting("shards"),
     stall_limit: str | None = _setting("stall_limit"),
+    log_level: str | None = _setting("log_level"),
+    log_format: str | None = _setting("log_format"),
 ) -> None:
     """Run the broker of a node: the supervisor of its PubSub shards."""
     from roost.broker.broker_process import run_broker
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(run_dir=run_dir, shards=shards, stall_limit=stall_limit)
-    log_to_stderr("broker")
+    settings = _settings(
+        run_dir=run_dir, shards=shards, stall_limit=stall_limit, log_level=log_level, log_format=log_format
+    )
+    log_to_stderr("broker", settings.logs)
     run_broker(settings)
 
 
@@ -75,6 +79,8 @@ def gateway(
     max_connections_per_address: str | None = _setting("max_connections_per_address"),
     run_dir: str | None = _setting("run_dir"),
     stall_limit: str | None = _setting("stall_limit"),
+    log_level: str | None = _setting("log_level"),
+    log_format: str | None = _setting("log_format"),
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
@@ -92,8 +98,10 @@ def gateway(
         max_connections_per_address=max_connections_per_address,
         run_dir=run_dir,
         stall_limit=stall_limit,
+        log_level=log_level,
+        log_format=log_format,
     )
-    log_to_stderr("gateway")
+    log_to_stderr("gateway", settings.logs)
     run_gateway(app, settings)
 
 

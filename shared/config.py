@@ -88,10 +88,27 @@ _HIDDEN: Final = (_secret, _secrets)
 """Texts that are read by these are never shown."""
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def _default_run_dir(machine: Machine) -> str:
     if machine.runtime_directory:
         return f"{machine.runtime_directory}/roost"
     return f"{machine.temporary_directory}/roost-{machine.user}"
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """How the processes of a node log."""
+
+    level: str = "info"
+    format: str = "text"
 
 
 @dataclass(frozen=True)
@@ -141,6 +158,19 @@ class Settings:
         _secrets,
         lambda _: (),
     )
+    log_level: str = _setting(
+        "ROOST_LOG_LEVEL",
+        "what is logged: debug, info, warning or error",
+        _one_of("debug", "info", "warning", "error"),
+        lambda _: "info",
+    )
+    log_format: str = _setting(
+        "ROOST_LOG_FORMAT",
+        "how it is logged: text, or json for one JSON object a line",
+        _one_of("text", "json"),
+        lambda _: "text",
+    )
+
     stall_limit: float = _setting(
         "ROOST_STALL_LIMIT",
         "seconds without an answer after which a worker or shard is killed and started again",
@@ -179,6 +209,11 @@ class Settings:
         lambda _: 0,
         live=True,
     )
+
+    @property
+    def logs(self) -> LogSettings:
+        """How the node's processes log."""
+        return LogSettings(self.log_level, self.log_format)
 
 
 def live_settings() -> dict[str, Setting]:

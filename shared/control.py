@@ -9,6 +9,7 @@ import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
+from roost.shared.config import LogSettings
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 
@@ -26,6 +27,7 @@ class StartShard(_Message, frozen=True):
     slot: Slot
     incarnation: int
     run_dir: str
+    logs: LogSettings = LogSettings()
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class StartWorker(_Message, frozen=True):
     limits: Limits = Limits()
     tls: Tls | None = None
     """What https needs, if it is served."""
+    logs: LogSettings = LogSettings()
 
 
 # Told

@@ -1,6 +1,7 @@
 """WebSocket frames as a server sends them: whole, unmasked (RFC 6455, section 5.2). Pure."""
 
 import struct
+from collections.abc import Iterator
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -77,6 +78,20 @@ def is_text(frame: bytes) -> bool:
 def is_control(frame: bytes) -> bool:
     """Whether a frame made here is a ping, a pong or a close frame."""
     return frame[0] >= _CLOSE
+
+
+def frame_payloads(frames: bytes) -> Iterator[bytes]:
+    """What frames made here carry, one frame behind the other."""
+    start = 0
+    while start < len(frames):
+        length = frames[start + 1]
+        start += 2
+        if length > _SHORT:
+            size = 2 if length == _SHORT + 1 else 8
+            length = int.from_bytes(frames[start : start + size], "big")
+            start += size
+        yield frames[start : start + length]
+        start += length
 
 
 def _head(first_byte: int, length: int) -> bytes:

@@ -40,6 +40,11 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     event: Any
     payload: Payload
 
+    def __repr__(self) -> str:
+        """Without the payload, which may hold secrets: messages are printed in logs and tracebacks."""
+        names = ", ".join(repr(field) for field in (self.join_ref, self.ref, self.topic, self.event))
+        return f"Message({names}, <{memoryview(self.payload).nbytes} bytes>)"
+
 
 class Reply(NamedTuple):
     """The answer to one message of a client."""
@@ -80,7 +85,9 @@ def encode_map(value: Any) -> bytes:
     """The payload of a push or a broadcast. Raises NotAMap besides what `encode_json` raises."""
     data = encode_json(value)
     if data[0] != 0x7B:
-        raise NotAMap(f"the payload of a push or broadcast must be a JSON object such as a dict, not {value!r}")
+        raise NotAMap(
+            f"the payload of a push or broadcast must be a JSON object such as a dict, not {type(value).__name__}"
+        )
     return data
 
 

@@ -1,10 +1,12 @@
 """What the documents say of the code is true."""
 
 import re
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
+from roost.gateway.telemetry import EVENTS
 from roost.shared import bus, control
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +17,7 @@ NAME = re.compile(r"`([A-Za-z_]+(?:\.\w+)?)`")
 def hops() -> list[tuple[str, str]]:
     """Each file of the hop lists with each name that is given behind it."""
     text = (ROOT / "docs" / "architecture.md").read_text()
-    lists = text[text.index("## Three ways through the code") : text.index("## Where this differs")]
+    lists = text[text.index("## Four ways through the code") : text.index("## Where this differs")]
     return [(file, name) for file, names in HOP.findall(lists) for name in NAME.findall(names)]
 
 
@@ -32,6 +34,15 @@ def test_every_file_named_in_the_architecture_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     for file in set(re.findall(r"`((?:gateway|broker|shared|roost|tests)/[\w/]+\.py)`", text)):
         assert (ROOT / file).exists(), file
+
+
+def test_every_telemetry_event_is_in_the_guide_with_all_that_it_carries() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", (ROOT / "docs" / "telemetry.md").read_text(), re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", carries)) - {"ok", "error"} for name, carries in rows}
+    assert told == {
+        event.__name__: {field.name for field in fields(event)} | ({"params"} if hasattr(event, "params") else set())
+        for event in EVENTS
+    }
 
 
 def test_the_example_of_the_readme_is_the_chat() -> None:

@@ -49,13 +49,15 @@ async def request(
     method: str = "GET",
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
+    body: bytes = b"",
 ) -> Response:
     """Ask, and close the connection behind the response's head and body."""
-    lines = [f"{name}: {value}" for name, value in ({"Host": f"{host}:{port}"} | (headers or {})).items()]
+    length = {"Content-Length": str(len(body))} if body or method == "POST" else {}
+    lines = [f"{name}: {value}" for name, value in ({"Host": f"{host}:{port}"} | (headers or {}) | length).items()]
     head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode()
     reader, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
-        writer.write(head)
+        writer.write(head + body)
         return await _read(reader)
     finally:
         writer.transport.abort()

@@ -159,6 +159,10 @@ class Channel:
         """Wait for an event with exactly this payload."""
         await self.sees(limit, event=event, payload=payload)
 
+    async def hears_so_often(self, event: str, times: int, limit: float = LIMIT) -> None:
+        """Wait until the event has been seen so many times in all."""
+        await self._driver.sees(lambda _: len(self.payloads(event)) >= times, f"{times} times {event}", limit)
+
     def payloads(self, event: str) -> list[Any]:
         """The payloads of that event seen so far."""
         return [

@@ -175,7 +175,7 @@ class TestFloods:
                 await other.ask([None, str(answered), "phoenix", "heartbeat", {}])
                 answered += 1
             await asyncio.gather(sending, waiting)
-        assert answered > 10
+        assert answered > 3
 
     async def test_heartbeats_joins_and_leaves_go_on_beside_a_slow_handler(self, slow_node: Node) -> None:
         async with UnreadClient(slow_node.port) as client:

@@ -69,6 +69,7 @@ async def test_the_others_go_on_when_a_worker_is_suspended(phoenix: PhoenixJs, s
     assert not lives(pid)
     here.send("new_msg", {"n": 20})
     await there.hears("new_msg", {"n": 20})
+    await asyncio.to_thread(wait_for, lambda: KILLED in stalling_node.logged(), "it is logged", stalling_node.logged)
     assert stalling_node.logged().count(KILLED) == 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.mount import WebSocket
+from roost.gateway.mount import LongPoll, WebSocket
 from roost.gateway.origin import Origin
 from roost.gateway.socket import Socket
 
@@ -34,9 +34,36 @@ def test_options_that_do_not_go(options: dict[str, Any], sentence: str) -> None:
         WebSocket(**options)
 
 
+@pytest.mark.parametrize("name", ["window", "pubsub_timeout", "max_age", "max_outbound_bytes"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_limits_of_long_poll_are_more_than_nothing(name: str, seconds: float) -> None:
+    if name != "max_outbound_bytes" or seconds == seconds:
+        with pytest.raises(ValueError, match=f"{name} must be more than 0"):
+            LongPoll(**{name: seconds})  # type: ignore[arg-type]
+
+
+def test_long_poll_is_off_unless_it_is_asked_for() -> None:
+    assert Endpoint().mount("/socket", Socket).longpoll is None
+
+
+def test_two_transports_have_two_paths() -> None:
+    with pytest.raises(ValueError, match="cannot both be at"):
+        Endpoint().mount("/socket", Socket, longpoll=LongPoll(path="/websocket"))
+
+
+def test_each_transport_has_a_policy_of_origins() -> None:
+    mount = Endpoint().mount("/socket", Socket, longpoll=LongPoll(check_origin=False))
+    assert mount.origin_policy is not None
+    assert mount.longpoll_origin_policy is None
+    with pytest.raises(ValueError, match="one of check_origin and check_csrf"):
+        Endpoint().mount("/socket", Socket, longpoll=LongPoll(check_origin=False, check_csrf=False))
+
+
 def test_ep_08_unknown_options_are_refused() -> None:
     with pytest.raises(TypeError, match="unknown"):
         WebSocket(unknown=True)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unknown"):
+        LongPoll(unknown=True)  # type: ignore[call-arg]
 
 
 def test_ep_09_and_10_origin_and_csrf_are_not_both_off() -> None:

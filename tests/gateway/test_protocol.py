@@ -25,6 +25,7 @@ from roost.gateway.protocol import (
     Leave,
     Membership,
     Push,
+    Refuse,
     Resume,
     Start,
     Status,
@@ -180,7 +181,7 @@ class Client:
 
     def _perform(self, effect: Effect) -> list[Step]:
         match effect:
-            case Answer((join_ref, ref, topic, status, response)):
+            case Answer((join_ref, ref, topic, status, response)) | Refuse((join_ref, ref, topic, status, response)):
                 return [("reply", typed([join_ref, ref, topic, status, response]))]
             case Push(topic, join_ref, event, payload):
                 return [("push", typed([join_ref, join_ref, topic, event, payload]))]

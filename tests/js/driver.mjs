@@ -1,6 +1,6 @@
 // Drives real phoenix.js clients for the tests: commands come in, what clients see goes out, one JSON object a line.
 import { createInterface } from "node:readline";
-import { Presence, Socket } from "phoenix";
+import { LongPoll, Presence, Socket } from "phoenix";
 import { WebSocket } from "ws";
 
 const sockets = new Map();
@@ -13,9 +13,17 @@ const read = (_, value) => {
 };
 const tell = (object) => process.stdout.write(JSON.stringify(object, shown) + "\n");
 
+// A WebSocket as behind a proxy that lets none through.
+class BlockedWebSocket extends WebSocket {
+  constructor() {
+    super("ws://127.0.0.1:1");
+  }
+}
+const transports = { websocket: WebSocket, longpoll: LongPoll, blocked: BlockedWebSocket };
+
 const commands = {
-  connect({ socket: name, url, options = {} }) {
-    const socket = new Socket(url, { transport: WebSocket, ...options });
+  connect({ socket: name, url, options: { transport = "websocket", ...options } = {} }) {
+    const socket = new Socket(url, { transport: transports[transport], ...options });
     sockets.set(name, socket);
     socket.onOpen(() => tell({ socket: name, event: "open" }));
     socket.onClose(({ code, reason }) => tell({ socket: name, event: "close", code, reason: String(reason) }));

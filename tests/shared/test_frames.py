@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Close, Opcode
 
-from roost.shared.frames import CloseCode, binary_frame, close_frame, frame_payload, pong_frame, text_frame
+from roost.shared.frames import (
+    CloseCode,
+    binary_frame,
+    close_frame,
+    frame_payload,
+    frame_payloads,
+    is_text,
+    pong_frame,
+    text_frame,
+)
 from tests.shared.client_frames import received
 
 # Where the length needs more bytes in the head.
@@ -32,6 +41,16 @@ def test_frames_written_together_come_apart(payloads: list[bytes]) -> None:
 @given(payloads)
 def test_the_payload_of_a_frame_is_found_again(payload: bytes) -> None:
     assert frame_payload(text_frame(payload)) == frame_payload(binary_frame(payload)) == payload
+
+
+@given(st.lists(payloads, max_size=4))
+def test_payloads_of_frames_written_together(payloads: list[bytes]) -> None:
+    assert list(frame_payloads(b"".join(map(text_frame, payloads)))) == payloads
+
+
+def test_texts_are_told_from_everything_else() -> None:
+    assert is_text(text_frame(b""))
+    assert not is_text(binary_frame(b""))
 
 
 @given(st.binary(max_size=125))

@@ -15,6 +15,7 @@ from roost.shared.serializer import (
     V2,
     BadClientMessage,
     Fastlane,
+    Message,
     NotAMap,
     Raw,
     Reply,
@@ -343,3 +344,9 @@ def test_maps_are_encoded_once(value: dict[str, Any]) -> None:
 def test_a_broadcast_is_the_same_text_in_each_lane() -> None:
     made = Fastlane(b'"t"', Form.JSON, "e", b'{"a":1}')
     assert sent(made.frame(Lane.V2))[4] == sent(made.frame(Lane.V1))["payload"] == {"a": 1}
+
+
+@pytest.mark.parametrize("payload", [b"password=hunter2", Raw(b'{"password":"hunter2"}'), Raw(b"password=hunter2%")])
+def test_ms_01_to_03_a_printed_message_does_not_tell_its_payload(payload: Any) -> None:
+    printed = f"{Message('1', None, 'room:a', 'say', payload)}"
+    assert printed == f"Message('1', None, 'room:a', 'say', <{memoryview(payload).nbytes} bytes>)"

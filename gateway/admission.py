@@ -1,0 +1,81 @@
+"""Whether a client that nothing else speaks against may connect: the application is asked, on every transport."""
+
+import logging
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from roost.gateway.handshake import response
+from roost.gateway.parameter_filter import kind as value_kind
+from roost.gateway.replies import Error, Ok
+from roost.gateway.review import refusal
+from roost.gateway.session import read_session
+from roost.gateway.telemetry import SocketConnected
+
+if TYPE_CHECKING:
+    from roost.gateway.connect_info import ConnectInfo
+    from roost.gateway.mount import TransportOptions
+    from roost.gateway.raw_socket import RawSocket
+    from roost.gateway.review import Candidate
+    from roost.gateway.runtime import Runtime
+    from roost.gateway.socket import Socket
+
+_log = logging.getLogger("roost.entrance")
+
+
+async def ask_application(
+    runtime: "Runtime", kind: "type[Socket | RawSocket]", options: "TransportOptions", candidate: "Candidate"
+) -> "tuple[Any, Any]":
+    """A new socket, and what its `connect` says of the client."""
+    info = candidate.info
+    if options.session is not None:
+        info = replace(info, session=await read_session(options, candidate.params, info))
+    socket = kind()
+    socket.endpoint = runtime.endpoint
+    socket.number = runtime.next_number()
+    return socket, await _ask(socket, candidate, info)
+
+
+async def _ask(socket: Any, candidate: "Candidate", info: "ConnectInfo") -> Any:
+    """What the socket's `connect` answers; telemetry hears it too."""
+    telemetry = socket.endpoint.telemetry
+    if SocketConnected not in telemetry.attached:
+        return await socket.connect(candidate.params, info)
+    began = telemetry.clock()
+    verdict = await socket.connect(candidate.params, info)
+    telemetry.emit(
+        SocketConnected(
+            duration=telemetry.clock() - began,
+            result="ok" if is_admitted(socket, verdict) else "error",
+            endpoint=socket.endpoint,
+            user_socket=type(socket),
+            socket=socket,
+            transport=info.transport,
+            vsn=candidate.params.get("vsn", "1.0.0"),
+            serializer=type(candidate.serializer).__name__,
+            params=candidate.params,
+            connect_info=info,
+        )
+    )
+    return verdict
+
+
+def is_admitted(socket: "Socket", verdict: Any) -> bool:
+    """Whether the application lets the client in."""
+    return isinstance(verdict, Ok) and isinstance(socket.id, str | None)
+
+
+def refuse(socket: "Socket", verdict: Any) -> bytes:
+    """The response to a client that the application does not let in; what it should not have returned is logged."""
+    name = type(socket).__name__
+    try:
+        if isinstance(verdict, Error):
+            return refusal(verdict)
+    except TypeError as error:
+        _log.error("%s.connect returned %s: %s", name, value_kind(verdict), error)
+        return response(HTTPStatus.FORBIDDEN)
+    if isinstance(verdict, Ok):
+        _log.error("%s.id must be a str or None, not %s", name, value_kind(socket.id))
+    else:
+        _log.error("%s.connect returned %s; it returns Ok() or Error()", name, value_kind(verdict))
+    return response(HTTPStatus.FORBIDDEN)

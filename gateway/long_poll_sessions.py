@@ -1,0 +1,148 @@
+"""The long-poll sessions of the node, as one worker sees them: its own, and by the bus those of the others.
+
+A request of a client arrives at any worker; its token says which one holds the session. That worker is asked as any
+other code of the node is asked: by number, and the answer quotes it.
+"""
+
+import asyncio
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from roost.gateway.calls import CallFailed, Question
+from roost.gateway.client import Client
+from roost.gateway.long_poll_address import SessionAddress, new_address
+from roost.gateway.long_poll_messages import ClientMessage
+from roost.gateway.long_poll_session import LongPollSession
+from roost.shared.frames import CloseCode
+
+if TYPE_CHECKING:
+    from roost.gateway.capacity import Place
+    from roost.gateway.idle_wheel import IdleWheel
+    from roost.gateway.mount import LongPoll
+    from roost.gateway.runtime import Runtime
+    from roost.gateway.socket import Socket
+    from roost.shared.serializer import Serializer
+
+KIND: Final = "long_poll"
+"""Of questions to the worker that holds a session."""
+END_POLL: Final = "long_poll_end_poll"
+"""Of messages to it that a poll is to be answered."""
+LOOK_PERIOD: Final = 0.5
+"""Seconds between two looks whether the worker lives that holds a session."""
+OK: Final = 200
+GONE: Final = 410
+
+PollName = tuple[int, int]
+"""The worker at which a poll arrived, and a number of that worker's."""
+
+
+class LongPollSessions:
+    """Opens sessions here, and reaches every session of the node."""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self._runtime = runtime
+        self._own: dict[int, tuple[str, LongPollSession]] = {}
+        self._names = count(1)
+        self._telling: set[asyncio.Task[None]] = set()
+        runtime.calls.on(KIND, self._asked)
+        runtime.inbox.on(END_POLL, self._end_poll)
+
+    def open(
+        self,
+        options: "LongPoll",
+        wheel: "IdleWheel[LongPollSession]",
+        socket: "Socket",
+        serializer: "Serializer",
+        place: "Place",
+    ) -> SessionAddress:
+        """Begin a session of a client that was let in; it gives back its place when it ends."""
+        runtime = self._runtime
+        address = new_address(runtime.worker, socket.number)
+
+        def ended() -> None:
+            del self._own[address.number]
+            place.leave()
+
+        session = LongPollSession(options, runtime.turn, wheel, runtime.drops, ended)
+        self._own[address.number] = (address.key, session)
+        session.open(Client(runtime, socket, serializer, session))
+        return address
+
+    def name_poll(self) -> PollName:
+        """A name for a poll that arrives here."""
+        return self._runtime.worker, next(self._names)
+
+    async def poll(self, address: SessionAddress, name: PollName, options: "LongPoll") -> list[str] | None:
+        """What comes for the client within the window; None if there is no such session."""
+        answer = await self._ask(address, ["poll", name], options)
+        return None if answer is None else list(answer)
+
+    def end_poll(self, address: SessionAddress, name: PollName) -> None:
+        """Have a poll answered now, with nothing if nothing has come. The answer may be under way already."""
+        if address.worker == self._runtime.worker:
+            self._end_poll((address.number, name))
+        else:
+            task = asyncio.ensure_future(self._runtime.inbox.send(address.worker, END_POLL, (address.number, name)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def post(self, address: SessionAddress, messages: list[ClientMessage], options: "LongPoll") -> int:
+        """Have the client's messages received: 200, 408 if that took too long, 410 if there is no such session."""
+        answer = await self._ask(address, ["post", [list(message) for message in messages]], options)
+        return GONE if answer is None else int(answer)
+
+    async def end(self, address: SessionAddress, options: "LongPoll") -> None:
+        """End a session whose client sends what cannot be read."""
+        await self._ask(address, ["end", None], options)
+
+    # Asking
+
+    async def _ask(self, address: SessionAddress, question: list[Any], options: "LongPoll") -> Any:
+        worker, number, key = address
+        whole = [number, key, *question]
+        if worker != self._runtime.worker:
+            return await self._ask_other(worker, whole, options.window + options.pubsub_timeout)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked(Question(whole, partial(_set, answer), partial(_set, answer, None)))
+        return await answer
+
+    async def _ask_other(self, worker: int, question: list[Any], limit: float) -> Any:
+        """A dead worker is known by its lock at once; one that lives and does not answer has its limit."""
+        asking = asyncio.ensure_future(self._runtime.calls.ask(worker, KIND, question, limit))
+        try:
+            while not asking.done():
+                if not self._runtime.uplink.worker_lives(worker):
+                    return None
+                await asyncio.wait([asking], timeout=LOOK_PERIOD)
+            return asking.result()
+        except (TimeoutError, CallFailed):
+            return None
+        finally:
+            asking.cancel()
+
+    # Answering
+
+    def _asked(self, asked: Question) -> None:
+        number, key, what, details = asked.question
+        kept, session = self._own.get(number, (None, None))
+        if session is None or kept != key or session.closed:
+            asked.answer(None)
+        elif what == "poll":
+            session.poll(tuple(details), asked.answer)
+        elif what == "end":
+            session.close(CloseCode.INVALID_DATA)
+            asked.answer(None)
+        else:
+            session.post([ClientMessage(*message) for message in details], asked.answer)
+
+    def _end_poll(self, message: tuple[int, PollName]) -> None:
+        number, name = message
+        _, session = self._own.get(number, (None, None))
+        if session is not None:
+            session.end_poll(tuple(name))
+
+
+def _set(answer: "asyncio.Future[Any]", value: Any, *_: Any) -> None:
+    if not answer.done():
+        answer.set_result(value)
