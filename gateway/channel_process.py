@@ -3,7 +3,6 @@
 A channel that has nothing to do costs no task and no queue.
 """
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +18,6 @@ from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.parameter_filter import kind
 from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
-from roost.gateway.shard_link import Frames
 from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, Result
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.serializer import Message, Payload
@@ -27,8 +25,6 @@ from roost.shared.serializer import Message, Payload
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
     from roost.gateway.client import Client
-
-_log = logging.getLogger("roost.channel")
 
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
@@ -151,18 +147,6 @@ class ChannelProcess(ChannelMailbox):
         if isinstance(serializer, OwnLane) and topic == self.membership.topic and self._fastlane(serializer, letter):
             return
         self._deliver(self._handle_letter, (topic, letter))
-
-    def _fastlane(self, serializer: OwnLane, letter: bytes) -> bool:
-        """Send the client a broadcast that its channel does not intercept; answers whether it is one."""
-        topic = self.membership.topic
-        try:
-            passes, frame = serializer.broadcast(topic, letter, self.channel.all_intercepts())
-        except Exception:  # noqa: BLE001 - the crash boundary of an application's serializer
-            _log.error("a broadcast on %r cannot be encoded", topic, exc_info=True)
-            return True
-        if frame is not None:
-            self.client.send(Frames([self.client.transport], [frame], topic))
-        return passes
 
     def asked(self, question: Question) -> None:
         """Code asks the channel something."""
