@@ -107,9 +107,14 @@ async def test_ct_06_a_refused_join(node: Node, topic: str, vsn: str) -> None:
 
 @both
 async def test_ct_07_a_join_that_returns_garbage(node: Node, topic: str, vsn: str) -> None:
-    async with EitherClient(node.url, vsn) as client:
+    """After a join that crashed `terminate` does not run, as in Phoenix, where the channel has no socket yet."""
+    async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
+        await watching(watcher)
         await client.says("1", topic, "phx_join", {"garbage": True})
         await client.hears_reply("1", topic, {"reason": "join crashed"}, status="error")
+        await client.says("2", topic, "phx_join", {"refuse": "now it does"})
+        await client.hears_reply("2", topic, {"reason": "now it does"}, status="error")
+        await hears_the_end(watcher, topic, "shutdown")
 
 
 @both
