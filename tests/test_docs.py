@@ -74,3 +74,56 @@ def test_every_proof_of_the_guarantees_exists() -> None:
             assert ROOT / proof in sources, proof
         else:
             assert any(f"def {proof}(" in source for source in sources.values()), proof
+
+
+CASES = re.compile(r"\b([A-Z][A-Z0-9])-(\d\d)(?: to \1-(\d\d))?")
+"""Phoenix's test cases as people write them: WC-02, OR-01 to OR-15."""
+CASES_IN_NAME = re.compile(r"(?:_(and|to)|_([a-z][a-z0-9]))_(\d\d)(?=_|$)")
+"""And in the name of a test: test_wc_02_join, test_ct_14_and_15_a_stop, test_ct_27_to_29_what_a_channel_tells."""
+
+
+def written(text: str) -> set[str]:
+    """The cases that a text names."""
+    return {
+        f"{kind}-{number:02}"
+        for kind, first, last in CASES.findall(text)
+        for number in range(int(first), int(last or first) + 1)
+    }
+
+
+def named(test: str) -> set[str]:
+    """The cases that a test is named after."""
+    found: set[str] = set()
+    kind, last = "", 0
+    for link, new_kind, digits in CASES_IN_NAME.findall(test):
+        kind, number = new_kind.upper() or kind, int(digits)
+        found |= {f"{kind}-{one:02}" for one in range(last if link == "to" else number, number + 1)}
+        last = number
+    return found
+
+
+def test_names_of_cases_are_read() -> None:
+    assert written("WC-05 to WC-07, V1-01") == {"WC-05", "WC-06", "WC-07", "V1-01"}
+    assert named("test_ct_27_to_29_what") == {"CT-27", "CT-28", "CT-29"}
+    assert named("test_ws_07_and_08_names") == {"WS-07", "WS-08"}
+    assert named("test_wc_19_ws_02_and_or_origins") == {"WC-19", "WS-02"}
+    assert named("test_v1_01") == {"V1-01"}
+
+
+def test_every_test_of_the_parity_page_exists() -> None:
+    """Only the last column names tests; a case has a test of its name, or a file or class that says it has it."""
+    rows = re.findall(r"^\|.*\|(.*)\|$", (ROOT / "docs" / "phoenix-parity.md").read_text(), re.MULTILINE)
+    sources = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)}
+    names = {name for source in sources.values() for name in re.findall(r"^ *(?:async )?def (test_\w+)", source, re.M)}
+    docstrings = [text for source in sources.values() for text in re.findall(r'"""(.*?)"""', source, re.DOTALL)]
+    cases = set().union(*map(named, names), *map(written, docstrings))
+    assert len(rows) > 100
+    for tests in rows:
+        assert written(tests) <= cases, written(tests) - cases
+        for test in re.findall(r"`([^`]*[tT]est[^`]*)`", tests):
+            if test.endswith(".py"):
+                assert ROOT / test in sources, test
+            elif test.startswith("test_"):
+                assert test in names, test
+            else:
+                assert any(f"class {test}" in source for source in sources.values()), test

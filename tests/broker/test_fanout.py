@@ -1,0 +1,53 @@
+"""What the workers are sent of a publish."""
+
+from roost.broker.fanout import Fanout
+from roost.broker.topic_table import TopicTable
+from roost.shared.bus import Form, Lane, Publish, Subscribe
+from roost.shared.serializer import encode_broadcast
+
+WORKERS = (1, 2, 3)
+
+
+def table() -> TopicTable:
+    """Each worker has two subscribers of each lane, and two of V2 whose code intercepts one event."""
+    made = TopicTable()
+    for worker in WORKERS:
+        for number, (lane, intercepts) in enumerate(
+            [(lane, ()) for lane in (Lane.LETTER, Lane.V1, Lane.V2)] * 2 + [(Lane.V2, ("seen",))] * 2
+        ):
+            made.subscribe(worker, Subscribe(number + 1, "room", lane, intercepts))
+    return made
+
+
+def published(event: str, payload: object) -> Fanout:
+    form, data = encode_broadcast("room", event, payload)
+    fanout = Fanout(table())
+    fanout.add(1, Publish(1, "room", form, event, data, 0, 0))
+    return fanout
+
+
+def test_one_broadcast_is_encoded_once_a_lane() -> None:
+    """The same object for all workers and audiences: nothing was made a second time."""
+    entries = [due.entries[0] for due in published("said", {"n": 1}).take().values()]
+    assert len(entries) == len(WORKERS)
+    frames = [frame for entry in entries for _, frame in entry.frames]
+    assert len(frames) == 3 * len(WORKERS)
+    assert len({id(frame) for frame in frames}) == len({bytes(frame) for frame in frames}) == 2
+    letters = [letter for entry in entries for _, letter in entry.letters]
+    assert (len(letters), len({id(letter) for letter in letters})) == (len(WORKERS), 1)
+
+
+def test_what_is_intercepted_goes_to_code() -> None:
+    fanout = published("seen", {"n": 1})
+    assert fanout.deliveries == 8 * len(WORKERS)
+    for due in fanout.take().values():
+        (entry,) = due.entries
+        assert (len(entry.frames), len(entry.letters)) == (2, 2)
+
+
+def test_those_who_speak_v1_cannot_be_told_binary() -> None:
+    fanout = published("said", b"data")
+    assert fanout.unencodable == 2 * len(WORKERS)
+    assert fanout.deliveries == 6 * len(WORKERS)
+    assert {len(due.entries[0].frames) for due in fanout.take().values()} == {2}
+    assert encode_broadcast("room", "said", b"data")[0] == Form.BINARY

@@ -1,0 +1,142 @@
+"""Channels over WebSocket: upstream's cases of section 10.1, against a node of real processes.
+
+Those that concern connecting are in test_connecting.py, those that concern logs in test_logging.py.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.either_client import VERSIONS, EitherClient
+from tests.e2e.node import Node
+
+UNMATCHED = {"reason": "unmatched topic"}
+CRASHED = {"reason": "join crashed"}
+
+both = pytest.mark.parametrize("vsn", VERSIONS)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with Node("tests.applications.conformance:endpoint", shards=2, workers=1) as running:
+        yield running
+
+
+@both
+async def test_wc_02_join_leave_and_events(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as client:
+        await client.enters("room:lobby")
+        await client.says("2", "room:lobby", "new_msg", {"body": "hi!"})
+        await client.hears_push("room:lobby", "new_msg", {"body": "hi!", "transport": "websocket"})
+        await client.says("3", "room:lobby", "phx_leave")
+        await client.hears_reply("3", "room:lobby")
+        await client.hears_close("room:lobby")
+        await client.hears_push("room:lobby", "you_left", {"message": "bye!"})
+        await client.says("4", "room:lobby", "new_msg", {"body": "hi!"})
+        await client.hears_reply("4", "room:lobby", UNMATCHED, status="error", join_ref=None)
+
+
+@both
+async def test_wc_03_the_101st_channel(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as client:
+        for number in range(100):
+            await client.joins(f"callbacks:{number}", ref=str(number), response={"flavour": "none"})
+        await client.says("101", "callbacks:101", "phx_join", join_ref="101")
+        refusal = {"reason": "too many channels joined"}
+        await client.hears_reply("101", "callbacks:101", refusal, status="error", join_ref="101")
+        # Joining again what is joined is no further channel.
+        await client.says("102", "callbacks:7", "phx_join", join_ref="102")
+        await client.hears_reply("102", "callbacks:7", {"flavour": "none"}, join_ref="102")
+
+
+@both
+async def test_wc_16_a_crash_of_a_channel(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as client:
+        await client.enters("room:crash")
+        await client.says("2", "room:crash", "boom")
+        await client.hears_push("room:crash", "you_left", {"message": "bye!"})
+        await client.hears_crash("room:crash")
+        await client.enters("room:crash")
+
+
+@both
+async def test_wc_17_a_client_that_closes_ends_its_channels(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as watcher:
+        await watcher.enters("room:watch")
+        async with EitherClient(node.url, vsn) as client:
+            await client.enters("room:closed", {"tell": "room:watch"})
+        await watcher.hears_broadcast("room:watch", "left", {"topic": "room:closed", "reason": "closed"})
+
+
+@both
+async def test_wc_18_an_event_without_a_join(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as member, EitherClient(node.url, vsn) as client:
+        await member.enters("room:closed-club")
+        await client.says("1", "room:closed-club", "new_msg", {"body": "hi!"})
+        await client.hears_reply("1", "room:closed-club", UNMATCHED, status="error", join_ref=None)
+        await member.says("2", "room:closed-club", "new_msg", {"body": "mine"})
+        await member.hears_push("room:closed-club", "new_msg", {"body": "mine", "transport": "websocket"})
+
+
+@both
+async def test_wc_22_disconnect_by_id(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn, id=f"user:{vsn}") as client:
+        await watcher.joins("callbacks:watch", response={"flavour": "none"})
+        for ref, topic in (("1", "room:one"), ("2", "room:two")):
+            await client.enters(topic, {"tell": "callbacks:watch"}, ref=ref)
+        # Another event on that topic means nothing to the connection.
+        await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "connect"})
+        await watcher.says("3", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "disconnect"})
+        ended = [(await watcher.receive()) for _ in range(2)]
+        payloads = [message["payload"] if isinstance(message, dict) else message[4] for message in ended]
+        assert sorted(payload["topic"] for payload in payloads) == ["room:one", "room:two"]
+        assert {payload["reason"] for payload in payloads} == {"closed"}
+        assert await client.closed() == 1001
+
+
+@both
+async def test_wc_23_a_duplicate_join(node: Node, vsn: str) -> None:
+    """Both are answered; then the old channel is closed under its own refs."""
+    async with EitherClient(node.url, vsn) as client:
+        await client.joins("callbacks:twice", ref="1", response={"flavour": "none"})
+        await client.joins("callbacks:twice", ref="2", response={"flavour": "none"})
+        await client.hears_close("callbacks:twice", ref="1")
+        await client.says("3", "callbacks:twice", "push", {"n": 1}, join_ref="2")
+        await client.hears_push("callbacks:twice", "pushed", {"n": 1}, ref="2")
+
+
+@both
+async def test_wc_25_a_quiet_client(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url.replace("/socket", "/impatient"), vsn) as client:
+        await client.says("1", "phoenix", "heartbeat", join_ref=None)
+        await client.hears_reply("1", "phoenix", join_ref=None)
+        assert await client.closed() == 1002
+
+
+@both
+async def test_wc_26_an_unmatched_join(node: Node, vsn: str) -> None:
+    async with EitherClient(node.url, vsn) as client:
+        await client.says("1", "unmatched", "phx_join")
+        await client.hears_reply("1", "unmatched", UNMATCHED, status="error", join_ref=None)
+
+
+async def test_wc_27_a_channel_with_one_method_for_everything(node: Node) -> None:
+    async with EitherClient(node.url, "2.0.0") as client:
+        await client.says("1", "custom:error", "phx_join", {"action": "error"})
+        await client.hears_reply("1", "custom:error", {"reason": "refused"}, status="error")
+        await client.says("2", "custom:crash", "phx_join", {"action": "crash"}, join_ref="2")
+        await client.hears_reply("2", "custom:crash", CRASHED, status="error", join_ref="2")
+        await client.joins("custom:ok", {"action": "ok"}, response={"action": "ok"})
+        await client.says("3", "custom:ok", "anything", [1])
+        await client.hears_reply("3", "custom:ok", {"event": "anything", "payload": [1]})
+        await client.says("4", "custom:ok", "close")
+        await client.hears_close("custom:ok")
+
+
+async def test_wc_28_binary(node: Node) -> None:
+    async with EitherClient(node.url, "2.0.0") as client:
+        await client.enters("room:bin")
+        names = b"12room:binbinary_event"
+        await client.connection.send(b"\0\1\1\x08\x0c" + names + b"\xff\xfe")
+        assert await client.connection.recv() == b"\0\1\x08\x0c" + b"1room:binbinary_event" + b"\0\1\2"
+        assert await client.connection.recv() == b"\1\1\1\x08\2" + b"12room:binok" + b"\xff\xfe\0\1"
