@@ -1,6 +1,7 @@
 """The broker: supervisor of the shards, owner of the run directory, the shard map and the control socket."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -109,7 +110,9 @@ class Broker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(reader, writer)
-        await link.serve(self._told, lambda message: self._asked(link, message))
+        # At the broker's end it is cancelled, which asyncio's own callback does not expect (Python 3.11) and logs.
+        with contextlib.suppress(asyncio.CancelledError):
+            await link.serve(self._told, lambda message: self._asked(link, message))
         if link in self._gateways:
             self._gateways.discard(link)
             self._gateway_gone.set()
