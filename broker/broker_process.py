@@ -1,6 +1,7 @@
 """The broker: supervisor of the shards, owner of the run directory, the shard map and the control socket."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -12,12 +13,14 @@ from roost.broker.shards import Shards
 from roost.shared.config import Settings
 from roost.shared.control import (
     AskConfig,
+    AskDrain,
     AskResharding,
     AskStatus,
     AskSubscribers,
     AskTopics,
     AskWorkerChange,
     ConfigRow,
+    DrainGateway,
     GatewayStatus,
     JoinNode,
     MapChanged,
@@ -36,6 +39,7 @@ from roost.shared.control import (
     Topics,
     WorkerExited,
 )
+from roost.shared.drain import LEFT_TO_SHARDS, DrainStatus
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import LockTaken, RunDirectory
@@ -43,8 +47,6 @@ from roost.shared.shard_map import ShardMap
 from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
 
-GATEWAY_LIMIT: Final = 4.0
-"""Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
 
@@ -56,6 +58,8 @@ class Broker:
 
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
+        self._gateway_limit = settings.stop_limit - LEFT_TO_SHARDS
+        """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
         self._started = time.monotonic()
         self._shards = Shards(
             run_dir,
@@ -106,7 +110,9 @@ class Broker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(reader, writer)
-        await link.serve(self._told, lambda message: self._asked(link, message))
+        # At the broker's end it is cancelled, which asyncio's own callback does not expect (Python 3.11) and logs.
+        with contextlib.suppress(asyncio.CancelledError):
+            await link.serve(self._told, lambda message: self._asked(link, message))
         if link in self._gateways:
             self._gateways.discard(link)
             self._gateway_gone.set()
@@ -138,6 +144,8 @@ class Broker:
                 return await self._ask_gateway(message, list[ConfigRow])
             case ScaleWorkers() | AskWorkerChange():
                 return await self._ask_gateway(message, WorkerChange | None)
+            case DrainGateway() | AskDrain():
+                return await self._ask_gateway(message, DrainStatus)
             case AskTopics():
                 return await self._topics(message)
             case AskSubscribers():
@@ -148,14 +156,14 @@ class Broker:
         """Workers go first: what their clients still do needs the shards."""
         for gateway in self._gateways:
             gateway.tell(Stop())
-        deadline = time.monotonic() + GATEWAY_LIMIT
+        deadline = time.monotonic() + self._gateway_limit
         while self._gateways and (left := deadline - time.monotonic()) > 0:
             self._gateway_gone.clear()
             try:
                 async with asyncio.timeout(left):
                     await self._gateway_gone.wait()
             except TimeoutError:
-                _log.warning("the gateway still runs after %g s; stopping the shards", GATEWAY_LIMIT)
+                _log.warning("the gateway still runs after %g s; stopping the shards", self._gateway_limit)
 
     # Answers
 

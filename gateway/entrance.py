@@ -100,7 +100,11 @@ class Entrance(asyncio.Protocol):
         if len(data.partition(_END_OF_HEAD)[0]) > MAX_HEAD_BYTES:
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
-        found = self._site.find(target_path(data))
+        path = target_path(data)
+        if self._site.turns_away(path):
+            self._send_elsewhere()
+            return
+        found = self._site.find(path)
         if found is not None:
             self._handshake(found)
             return
@@ -163,6 +167,9 @@ class Entrance(asyncio.Protocol):
 
     def _upgrade(self, mount: "Mount", request: RequestHead, candidate: "Candidate", socket: "AnySocket") -> None:
         site = self._site
+        if site.closed:
+            self._send_elsewhere()
+            return
         try:
             accepted = site.judge.accept(request, candidate.subprotocol)
         except Refused as refused:
@@ -185,6 +192,10 @@ class Entrance(asyncio.Protocol):
             websocket.data_received(self._data)
 
     # Answers
+
+    def _send_elsewhere(self) -> None:
+        """The worker is drained, perhaps while the application was being asked."""
+        self._send(response(HTTPStatus.SERVICE_UNAVAILABLE, more=_COME_AGAIN))
 
     def _refuse(self, refused: Refused) -> None:
         if refused.reason:

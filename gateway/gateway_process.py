@@ -7,15 +7,21 @@ import signal
 from contextlib import ExitStack
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from roost.gateway.addresses import Address, Reservation, url
+from roost.gateway.gateway_drain import GatewayDrain
+from roost.gateway.headcount import count_clients
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
     AskConfig,
+    AskDrain,
     AskStatus,
     AskWorkerChange,
     ConfigRow,
+    DrainGateway,
     GatewayStatus,
     JoinNode,
     LimitsChanged,
@@ -32,6 +38,7 @@ from roost.shared.control import (
     WorkerExited,
     WorkerStatus,
 )
+from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
@@ -39,8 +46,6 @@ from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.supervisor import Child, Supervisor
 
-WORKER_LIMIT: Final = 3.0
-"""Seconds that a worker has to send its clients away before it is killed."""
 ANSWER_LIMIT: Final = 1.0
 """Seconds after which a worker that has not answered a question is named as silent."""
 BROKER_PERIOD: Final = 0.1
@@ -79,6 +84,7 @@ class Gateway:
         self._stop = asyncio.Event()
         self._waiting = {worker_at(place) for place in range(settings.workers)}
         self._scaling: WorkerScaling | None = None
+        self._drain = GatewayDrain(self._workers, self._pace)
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
@@ -86,11 +92,12 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         linking = asyncio.ensure_future(self._keep_link())
-        self._scaling = WorkerScaling(self._workers, self._next_worker, self._settings.workers)
+        self._scaling = WorkerScaling(self._workers, self._next_worker, self._pace, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
         self._scaling.stop()
-        await self._workers.stop(WORKER_LIMIT)
+        self._drain.stop()
+        await self._stop_workers()
         linking.cancel()
         if self._broker is not None:
             self._broker.close()
@@ -146,6 +153,12 @@ class Gateway:
                 return self._scaling.scale(workers)
             case AskWorkerChange():
                 return self._scaling and self._scaling.change
+            case DrainGateway(on):
+                if self._stop.is_set():
+                    raise Refused("the gateway is stopping, and sends its clients away anyhow")
+                return self._drain.begin() if on else self._drain.end()
+            case AskDrain():
+                return self._drain.status
         raise Refused(f"a gateway does not know {type(message).__name__}")
 
     def _config(self) -> list[ConfigRow]:
@@ -171,6 +184,34 @@ class Gateway:
 
     # Workers
 
+    def _pace(self) -> Pace:
+        """How all workers together send clients away."""
+        settings = self._settings
+        return Pace(settings.drain_batch_size, settings.drain_batch_interval, settings.drain_limit)
+
+    async def _stop_workers(self) -> None:
+        """Within the time that the node has to stop: a drain that would take longer is hurried."""
+        settings = self._settings
+        times = stop_times(settings.drain_limit, settings.stop_limit)
+        pace = replace(self._pace(), spread=times.spread)
+        children = self._workers.children.values()
+        clients = (await count_clients(children)).clients
+        if pace.hurries(clients):
+            _log.warning(
+                "hurrying: %d clients are sent away within %g s rather than %g s, for %s is %g s",
+                clients,
+                pace.spread,
+                pace.seconds(clients),
+                *(
+                    ("ROOST_DRAIN_LIMIT", settings.drain_limit)
+                    if times.spread == settings.drain_limit
+                    else ("ROOST_STOP_LIMIT", settings.stop_limit)
+                ),
+            )
+        # Without a broker there are no shards through which anything could get.
+        limit = times.limit if self._broker is not None else times.spread + times.closing
+        await self._workers.stop(times.kill, how=Stop(pace.shared_by(len(children)), times.closing, limit))
+
     async def _next_worker(self) -> StartWorker:
         number = await self._take_number()
         return StartWorker(
@@ -183,6 +224,7 @@ class Gateway:
             limits=limits_of(self._settings),
             tls=self._tls,
             logs=self._settings.logs,
+            drained=self._drain.on,
         )
 
     async def _take_number(self) -> int:
@@ -200,6 +242,7 @@ class Gateway:
         if isinstance(message, Ready):
             # They may have changed while it was being started.
             worker.link.tell(LimitsChanged(limits_of(self._settings)))
+            worker.link.tell(self._drain.order())
             waited = bool(self._waiting)
             self._waiting.discard(worker.name)
             if waited and not self._waiting:

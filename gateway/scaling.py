@@ -12,21 +12,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from roost.gateway.headcount import count_clients
 from roost.shared.config import MAX_WORKERS
-from roost.shared.control import AskStatus, Message, Stop, WorkerStatus
+from roost.shared.control import Message, Stop
+from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
-from roost.shared.link import LinkClosed, Refused
+from roost.shared.link import Refused
 from roost.shared.supervisor import Supervisor
 from roost.shared.worker_change import WorkerChange, WorkerChangePhase
 
-BATCH: Final = 1000
-"""Clients that are sent away at a time, by all leaving workers together."""
-DRAIN_SPREAD: Final = 30.0
-"""Seconds over which clients are sent away at most."""
-DRAIN_LIMIT: Final = 45.0
-"""Seconds after which a worker leaves although not all it published is through: more than a stall may last."""
-KILL_LIMIT: Final = DRAIN_LIMIT + 5.0
-"""Seconds after which a worker that has not left is killed."""
 LOOK_PERIOD: Final = 0.2
 """Seconds between two counts of the clients that are left."""
 
@@ -41,9 +35,15 @@ def worker_at(place: int) -> str:
 class WorkerScaling:
     """How many workers there are, and the change of that."""
 
-    def __init__(self, workers: Supervisor, prepare: Callable[[], Awaitable[Message]], start: int) -> None:
-        """`prepare` says what a new worker is to be; `start` workers are kept from now on."""
+    def __init__(
+        self, workers: Supervisor, prepare: Callable[[], Awaitable[Message]], pace: Callable[[], Pace], start: int
+    ) -> None:
+        """`prepare` says what a new worker is to be, `pace` how all that leave send their clients away.
+
+        `start` workers are kept from now on.
+        """
         self._workers = workers
+        self._pace = pace
         self._prepare = prepare
         self._places = list(range(start))
         self._numbers = count(1)
@@ -118,10 +118,12 @@ class WorkerScaling:
         await self._drain([worker_at(place) for place in places])
 
     async def _drain(self, names: list[str]) -> None:
-        how = Stop(batch=max(1, BATCH // len(names)), spread=DRAIN_SPREAD, limit=DRAIN_LIMIT)
+        pace = self._pace()
+        times = stop_times(pace.spread)
+        how = Stop(pace.shared_by(len(names)), times.closing, times.limit)
         clients = await self._clients(names)
         self._note(WorkerChangePhase.DRAINING, clients=clients, left=clients)
-        stopping = asyncio.ensure_future(self._workers.stop(KILL_LIMIT, *names, how=how))
+        stopping = asyncio.ensure_future(self._workers.stop(times.kill, *names, how=how))
         try:
             while not (await asyncio.wait([stopping], timeout=LOOK_PERIOD))[0]:
                 self._note(WorkerChangePhase.DRAINING, left=await self._clients(names))
@@ -132,13 +134,7 @@ class WorkerScaling:
     async def _clients(self, names: list[str]) -> int:
         """How many clients are connected to these workers."""
         children = [child for name, child in self._workers.children.items() if name in names]
-        answers = await asyncio.gather(
-            *(child.link.ask(AskStatus(), WorkerStatus, LOOK_PERIOD) for child in children), return_exceptions=True
-        )
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, LinkClosed | TimeoutError):
-                raise answer
-        return sum(answer.connections for answer in answers if isinstance(answer, WorkerStatus))
+        return (await count_clients(children)).clients
 
     def _note(self, phase: WorkerChangePhase, **news: object) -> None:
         assert self.change is not None

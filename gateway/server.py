@@ -67,6 +67,11 @@ class HostedServer(Server):
             for connection in queued:
                 self._take(connection, context)
 
+    def end_idle(self) -> None:
+        """End connections of the application's own that wait for a request; the others after their response."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
     def stop(self) -> None:
         """Stop accepting, finish requests under way, end the application's lifespan; then `serve` returns."""
         self.should_exit = True

@@ -37,6 +37,8 @@ class Site:
         self.judge = Judge()
         self.leaving = False
         """Whether this worker takes no new clients."""
+        self.closed = False
+        """Whether everybody new is answered 503: the worker is drained."""
         self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
         self._app = endpoint.app
         self._paths = SocketPaths((mount.path + mount.websocket.path, mount) for mount in endpoint.mounts)
@@ -82,6 +84,18 @@ class Site:
         self.leaving = True
         if self._polling is not None:
             self._polling.leave()
+
+    def close(self) -> None:
+        """Let nobody in, until `open`."""
+        self.closed = self.leaving = True
+
+    def open(self) -> None:
+        """Let clients in."""
+        self.closed = self.leaving = False
+
+    def turns_away(self, path: str | None) -> bool:
+        """Whether a request is answered 503; not polls, for sessions that there are go on until they are sent away."""
+        return self.closed and not self._poll_paths.find(path)
 
     # For uvicorn
 

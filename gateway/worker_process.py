@@ -17,6 +17,7 @@ from roost.gateway.application import load_endpoint
 from roost.gateway.canary import mount_canary
 from roost.gateway.capacity import Capacity
 from roost.gateway.descriptors import room_for_connections
+from roost.gateway.draining import drain
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
 from roost.gateway.log_lines import LogLines
@@ -30,7 +31,9 @@ from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
+    Admit,
     AskStatus,
+    Drain,
     Failed,
     LimitsChanged,
     MapChanged,
@@ -70,10 +73,13 @@ class Worker:
         mount_canary(endpoint, run_dir.canary_token())
         LogLines(endpoint).attach()
         self._leaving: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
         self._capacity = Capacity(start.limits, room_for_connections())
         if self._capacity.max_connections < start.limits.max_connections:
             _log.warning("room for %d connections: raise the limit of open files", self._capacity.max_connections)
         site = self._site = Site(endpoint, self._runtime, self._capacity)
+        if start.drained:
+            site.close()
         config = Config(
             app=site,
             http=site.entrance,  # type: ignore[arg-type]
@@ -115,9 +121,18 @@ class Worker:
     def _told(self, message: Message) -> None:
         match message:
             case Stop():
-                if self._leaving is not None:
-                    self._leaving.cancel()
+                for task in (self._leaving, self._draining):
+                    if task is not None:
+                        task.cancel()
                 self._leaving = asyncio.ensure_future(leave(self._server, self._site, self._runtime, message))
+            case Drain(pace):
+                if not self._site.closed and self._leaving is None:
+                    self._draining = asyncio.ensure_future(drain(self._server, self._runtime, pace))
+                    self._site.close()
+            case Admit():
+                if self._draining is not None:
+                    self._draining.cancel()
+                self._site.open()
             case LimitsChanged(limits):
                 self._capacity.limits = limits
             case MapChanged(shard_map):
@@ -149,6 +164,7 @@ class Worker:
             books=self._uplink.books.answer(self._runtime.drops.counts()),
             turned_away=self._capacity.turned_away,
             cut=self._capacity.cut,
+            drained=self._site.closed,
         )
 
 

@@ -42,6 +42,7 @@ def _settings(**options: str | None) -> Settings:
         user=os.getuid(),
         temporary_directory=tempfile.gettempdir(),
         runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
+        honcho="HONCHO_PROCESS_NAME" in os.environ,
     )
     return read_settings(machine, given, os.environ)
 
@@ -51,6 +52,7 @@ def broker(
     run_dir: str | None = _setting("run_dir"),
     shards: str | None = _setting("shards"),
     stall_limit: str | None = _setting("stall_limit"),
+    stop_limit: str | None = _setting("stop_limit"),
     log_level: str | None = _setting("log_level"),
     log_format: str | None = _setting("log_format"),
 ) -> None:
@@ -59,7 +61,12 @@ def broker(
     from roost.shared.logs import log_to_stderr
 
     settings = _settings(
-        run_dir=run_dir, shards=shards, stall_limit=stall_limit, log_level=log_level, log_format=log_format
+        run_dir=run_dir,
+        shards=shards,
+        stall_limit=stall_limit,
+        stop_limit=stop_limit,
+        log_level=log_level,
+        log_format=log_format,
     )
     log_to_stderr("broker", settings.logs)
     run_broker(settings)
@@ -79,6 +86,10 @@ def gateway(
     max_connections_per_address: str | None = _setting("max_connections_per_address"),
     run_dir: str | None = _setting("run_dir"),
     stall_limit: str | None = _setting("stall_limit"),
+    drain_batch_size: str | None = _setting("drain_batch_size"),
+    drain_batch_interval: str | None = _setting("drain_batch_interval"),
+    drain_limit: str | None = _setting("drain_limit"),
+    stop_limit: str | None = _setting("stop_limit"),
     log_level: str | None = _setting("log_level"),
     log_format: str | None = _setting("log_format"),
 ) -> None:
@@ -98,6 +109,10 @@ def gateway(
         max_connections_per_address=max_connections_per_address,
         run_dir=run_dir,
         stall_limit=stall_limit,
+        drain_batch_size=drain_batch_size,
+        drain_batch_interval=drain_batch_interval,
+        drain_limit=drain_limit,
+        stop_limit=stop_limit,
         log_level=log_level,
         log_format=log_format,
     )
@@ -107,10 +122,26 @@ def gateway(
 
 @cli.command()
 def stop(run_dir: str | None = _setting("run_dir")) -> None:
-    """Stop a running node, the workers first; returns when it has stopped."""
+    """Stop a running node, the workers first, which send their clients away; returns when it has stopped."""
     from roost.node import stop_node
 
-    stop_node(_settings(run_dir=run_dir).run_dir)
+    settings = _settings(run_dir=run_dir)
+    stop_node(settings.run_dir, settings.stop_limit)
+
+
+@cli.command()
+def drain(
+    off: Annotated[bool, typer.Option("--off", help="Let clients in again.")] = False,
+    run_dir: str | None = _setting("run_dir"),
+) -> None:
+    """Send all clients away, a batch at a time, and answer new ones 503; returns when all are gone.
+
+    The node stays, and stays so: stop it now, or let clients in again with --off.
+    """
+    from roost import drain as draining
+
+    directory = _settings(run_dir=run_dir).run_dir
+    draining.admit(directory) if off else draining.drain(directory)
 
 
 @cli.command()

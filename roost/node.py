@@ -11,8 +11,8 @@ from roost.shared.run_directory import RunDirectory
 
 ANSWER_LIMIT: Final = 5.0
 """Seconds in which the broker answers, with those named that did not answer it."""
-STOP_LIMIT: Final = 10.0
-"""Seconds in which a node stops."""
+STOP_MARGIN: Final = 5.0
+"""Seconds beyond its own limit after which a node is said not to stop."""
 
 T = TypeVar("T")
 
@@ -22,9 +22,12 @@ def ask_node(run_dir: str, question: Message, answer: type[T]) -> T:
     return asyncio.run(_ask(run_dir, question, answer))
 
 
-def stop_node(run_dir: str) -> None:
-    """Tell the broker to stop and wait until it has. Raises CannotStart if there is none, or if it does not stop."""
-    asyncio.run(_stop(run_dir))
+def stop_node(run_dir: str, limit: float) -> None:
+    """Tell the broker to stop and wait until it has, for which it has so many seconds.
+
+    Raises CannotStart if there is none, or if it does not stop.
+    """
+    asyncio.run(_stop(run_dir, limit + STOP_MARGIN))
 
 
 async def _ask(run_dir: str, question: Message, answer: type[T]) -> T:
@@ -43,14 +46,14 @@ async def _ask(run_dir: str, question: Message, answer: type[T]) -> T:
         await serving
 
 
-async def _stop(run_dir: str) -> None:
+async def _stop(run_dir: str, limit: float) -> None:
     link = await _link(run_dir)
     link.tell(Stop())
     try:
-        async with asyncio.timeout(STOP_LIMIT):
+        async with asyncio.timeout(limit):
             await link.serve(_ignore, _refuse)
     except TimeoutError:
-        raise CannotStart(f"the node in {run_dir} did not stop within {STOP_LIMIT:g} s") from None
+        raise CannotStart(f"the node in {run_dir} did not stop within {limit:g} s") from None
 
 
 async def _link(run_dir: str) -> Link:

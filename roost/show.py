@@ -85,6 +85,8 @@ def print_subscribers(answer: Subscribers) -> None:
 def _state(worker: WorkerStatus) -> str:
     if worker.draining:
         return "draining"
+    if worker.drained:
+        return "draining" if worker.connections else "drained"
     return "serving" if worker.serving else "not serving"
 
 

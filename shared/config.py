@@ -24,6 +24,8 @@ class Machine:
     temporary_directory: str
     runtime_directory: str | None
     """`$XDG_RUNTIME_DIR`, if there is one."""
+    honcho: bool = False
+    """Whether honcho started this process: then it kills it 5 s after another of its processes has stopped."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,33 @@ class Settings:
         _whole(0, MAX_CONNECTIONS),
         lambda _: 0,
         live=True,
+    )
+    drain_batch_size: int = _setting(
+        "ROOST_DRAIN_BATCH_SIZE",
+        "clients that are sent away at a time, by all workers together",
+        _whole(1, MAX_CONNECTIONS),
+        lambda _: 1000,
+        live=True,
+    )
+    drain_batch_interval: float = _setting(
+        "ROOST_DRAIN_BATCH_INTERVAL",
+        "seconds from one batch of clients that are sent away to the next",
+        _seconds(0.01, 60),
+        lambda _: 0.25,
+        live=True,
+    )
+    drain_limit: float = _setting(
+        "ROOST_DRAIN_LIMIT",
+        "seconds over which clients are sent away at most, in larger batches if need be; 0 for all at once",
+        _seconds(0, 3600),
+        lambda _: 30.0,
+        live=True,
+    )
+    stop_limit: float = _setting(
+        "ROOST_STOP_LIMIT",
+        "seconds after which whatever launched the node kills it when it stops; by default 60, under honcho 5",
+        _seconds(4, 3600),
+        lambda machine: 5.0 if machine.honcho else 60.0,
     )
 
     @property

@@ -10,6 +10,7 @@ import msgspec
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Lane
 from roost.shared.config import LogSettings
+from roost.shared.drain import Pace
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 
@@ -55,6 +56,8 @@ class StartWorker(_Message, frozen=True):
     tls: Tls | None = None
     """What https needs, if it is served."""
     logs: LogSettings = LogSettings()
+    drained: bool = False
+    """Whether clients are refused until `Admit`."""
 
 
 # Told
@@ -73,15 +76,24 @@ class Failed(_Message, frozen=True):
 class Stop(_Message, frozen=True):
     """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node.
 
-    The fields say how a worker sends its clients away; the defaults are for a node that stops as a whole.
+    The fields say how a worker sends its clients away; to others they mean nothing.
     """
 
-    batch: int = 1000
-    """So many clients at a time."""
-    spread: float = 0.5
-    """Seconds over which clients are sent away at most; then all that are left."""
+    pace: Pace = Pace(spread=0.5)
+    closing: float = 1.0
+    """Seconds that the last clients have to take the close frame and answer it."""
     limit: float = 1.5
     """Seconds after which the worker goes, even if not all that it published is through."""
+
+
+class Drain(_Message, frozen=True):
+    """To a worker: send your clients away and refuse new ones, until `Admit`."""
+
+    pace: Pace
+
+
+class Admit(_Message, frozen=True):
+    """To a worker: let clients in, as at the beginning."""
 
 
 class MapChanged(_Message, frozen=True):
@@ -168,6 +180,16 @@ class AskWorkerChange(_Message, frozen=True):
     """To the broker, on to the gateway. Answered by the `WorkerChange` under way or the last one, if there was any."""
 
 
+class DrainGateway(_Message, frozen=True):
+    """To the broker, on to the gateway: drain, or let clients in again. Answered at once by the first `DrainStatus`."""
+
+    on: bool
+
+
+class AskDrain(_Message, frozen=True):
+    """To the broker, on to the gateway. Answered by `DrainStatus`."""
+
+
 class AskTopics(_Message, frozen=True):
     """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
 
@@ -186,6 +208,8 @@ Message = (
     | Ready
     | Failed
     | Stop
+    | Drain
+    | Admit
     | MapChanged
     | WorkerExited
     | Opened
@@ -201,6 +225,8 @@ Message = (
     | SetConfig
     | ScaleWorkers
     | AskWorkerChange
+    | DrainGateway
+    | AskDrain
     | AskTopics
     | AskSubscribers
 )
@@ -275,6 +301,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     """Connections that were answered 503 or 429 for want of room, since the worker started."""
     cut: int = 0
     """Connections that were not even answered, since the worker started."""
+    drained: bool = False
+    """Whether clients are refused until `roost drain --off`."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):

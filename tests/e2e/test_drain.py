@@ -1,0 +1,209 @@
+"""`roost drain` and a node that stops: clients go in batches, each with a whole close frame; who comes is refused."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.http import request, upgrade
+from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
+from tests.e2e.phoenix_js import PhoenixJs
+from tests.e2e.raw import RawClient
+
+pytestmark = pytest.mark.timeout(120)
+LIMIT = 20.0
+"""Seconds in which anything that is waited for happens."""
+SOCKET = "/socket/websocket?vsn=2.0.0"
+
+
+def slowly(node: Node, batch: int, interval: float) -> None:
+    """Have the node send so few clients away at a time."""
+    node.environment |= {"ROOST_DRAIN_BATCH_SIZE": str(batch), "ROOST_DRAIN_BATCH_INTERVAL": str(interval)}
+
+
+@pytest.fixture
+def slow_node() -> Iterator[Node]:
+    """One worker, that sends three clients away and then three more, much later."""
+    node = Node("tests.applications.entrances:with_pages", shards=1, workers=1)
+    slowly(node, 3, 5)
+    with node:
+        yield node
+
+
+@asynccontextmanager
+async def visitors(node: Node, number: int) -> AsyncIterator[list[RawClient]]:
+    """Clients who are connected."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(RawClient(node.url)) for _ in range(number)]
+
+
+def begin(node: Node, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [ROOST, *arguments],
+        env=node.environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = await asyncio.to_thread(process.communicate, None, LIMIT)
+    return process.returncode, out, err
+
+
+async def told(clients: list[RawClient], number: int) -> tuple[list[RawClient], list[RawClient]]:
+    """Wait until so many have been sent away: those, and the others."""
+    closing = [asyncio.ensure_future(client.connection.wait_closed()) for client in clients]
+    async with asyncio.timeout(LIMIT):
+        while sum(task.done() for task in closing) < number:
+            await asyncio.wait([task for task in closing if not task.done()], return_when=asyncio.FIRST_COMPLETED)
+    for task in closing:
+        task.cancel()
+    pairs = list(zip(clients, closing, strict=True))
+    return [client for client, task in pairs if task.done() and not task.cancelled()], [
+        client for client, task in pairs if not task.done() or task.cancelled()
+    ]
+
+
+async def beats(client: RawClient) -> None:
+    reply = await client.ask([None, "1", "phoenix", "heartbeat", {}])
+    assert reply == [None, "1", "phoenix", "phx_reply", {"status": "ok", "response": {}}]
+
+
+async def until(condition: Callable[[], bool], what: str, node: Node) -> None:
+    await asyncio.to_thread(wait_for, condition, what, node.logged)
+
+
+async def test_clients_go_in_batches_and_who_comes_is_refused_until_the_drain_is_off(slow_node: Node) -> None:
+    node = slow_node
+    async with visitors(node, 6) as clients:
+        draining = begin(node, "drain")
+        gone, rest = await told(clients, 3)
+        assert len(gone) == len(rest) == 3
+        for client in rest:
+            await beats(client)
+        for response in (await upgrade(node.port, SOCKET), await request(node.port, "/")):
+            assert response.status == 503
+            assert response.headers["retry-after"] == "5"
+        workers = (await asyncio.to_thread(node.status))["gateway"]["workers"]
+        assert [(worker["drained"], worker["connections"]) for worker in workers] == [(True, 3)]
+        assert [await client.closed() for client in clients] == [1012] * 6
+        code, out, err = await finish(draining)
+        assert code == 0, err
+        assert "draining, " in out
+        assert "6 clients sent away in " in out
+        assert "new ones are answered 503 until `roost drain --off`" in out
+    assert (await upgrade(node.port, SOCKET)).status == 503
+    again = await asyncio.to_thread(node.run, "drain")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (await asyncio.to_thread(node.run, "drain", "--off")).stdout == "clients are let in\n"
+    assert (await request(node.port, "/")).status == 404
+    async with visitors(node, 1) as [client]:
+        await beats(client)
+    assert "Traceback" not in node.logged()
+
+
+async def test_a_drain_can_be_called_off_half_way(slow_node: Node) -> None:
+    node = slow_node
+    async with visitors(node, 6) as clients:
+        draining = begin(node, "drain")
+        _, rest = await told(clients, 3)
+        assert (await asyncio.to_thread(node.run, "drain", "--off")).returncode == 0
+        code, _, err = await finish(draining)
+        assert (code, err) == (1, "the drain was called off: clients are let in again\n")
+        async with visitors(node, 1) as newcomers:
+            for client in (*rest, *newcomers):
+                await beats(client)
+
+
+async def test_a_worker_that_is_started_meanwhile_refuses_too(lone_node: Node) -> None:
+    node = lone_node
+    assert (await asyncio.to_thread(node.run, "drain")).returncode == 0
+    workers = {worker["pid"] for worker in (await asyncio.to_thread(node.status))["gateway"]["workers"]}
+    for pid in workers:
+        kill(pid)
+
+    def two_new() -> bool:
+        now = node.status()["gateway"]["workers"]
+        return len([worker for worker in now if worker["serving"] and worker["pid"] not in workers]) == 2
+
+    await until(two_new, "two new workers serve", node)
+    assert {(await upgrade(node.port, SOCKET)).status for _ in range(8)} == {503}
+    assert (await asyncio.to_thread(node.run, "scale", "workers", "3")).returncode == 0
+    assert {(await upgrade(node.port, SOCKET)).status for _ in range(8)} == {503}
+    assert (await asyncio.to_thread(node.run, "drain", "--off")).returncode == 0
+    assert {(await upgrade(node.port, SOCKET)).status for _ in range(8)} == {101}
+
+
+async def test_channels_of_phoenix_js_come_back(phoenix: PhoenixJs, lone_node: Node) -> None:
+    node = lone_node
+    channels = [await (await phoenix.connect(node.url)).join("room:drained") for _ in range(6)]
+    assert (await asyncio.to_thread(node.run, "drain")).returncode == 0
+    for channel in channels:
+        await channel.sees(event="phx_error")
+    assert (await asyncio.to_thread(node.run, "drain", "--off")).returncode == 0
+    for channel in channels:
+        assert (await channel.push("where"))[0] == "ok"
+    closes = {seen["code"] for seen in phoenix.seen if seen.get("event") == "close"}
+    assert 1012 in closes
+    assert not [seen for seen in phoenix.seen if seen.get("event") == "phx_close"]
+
+
+@pytest.mark.parametrize("by", ["a signal to the gateway", "roost stop"])
+async def test_a_node_that_stops_sends_its_clients_away_in_batches_before_it_ends(slow_node: Node, by: str) -> None:
+    node = slow_node
+    assert node.gateway is not None
+    async with visitors(node, 6) as clients:
+        if by == "roost stop":
+            stopping = begin(node, "stop")
+        else:
+            node.gateway.send_signal(signal.SIGTERM)
+        _, rest = await told(clients, 3)
+        for client in rest:
+            await beats(client)
+        with pytest.raises(ConnectionRefusedError):
+            await upgrade(node.port, SOCKET)
+        assert [await client.closed() for client in clients] == [1012] * 6
+    assert await asyncio.to_thread(node.gateway.wait, LIMIT) == 0
+    if by == "roost stop":
+        assert (await finish(stopping))[0] == 0
+    assert "hurrying" not in node.logged()
+    assert "Traceback" not in node.logged()
+
+
+async def test_under_honcho_a_drain_that_would_take_longer_is_hurried_and_says_so() -> None:
+    node = Node(shards=1, workers=1)
+    slowly(node, 1, 1)
+    path = f"{Path(sys.executable).parent}:{node.environment['PATH']}"
+    try:
+        honcho = subprocess.Popen(
+            [str(Path(sys.executable).with_name("honcho")), "start"],
+            env=node.environment | {"PATH": path},
+            cwd=ROOT,
+            stdout=node.log,
+            stderr=node.log,
+        )
+        try:
+            await until(lambda: "serving examples.numbers:endpoint" in node.logged(), "it serves", node)
+            async with visitors(node, 8) as clients:
+                honcho.send_signal(signal.SIGTERM)
+                assert [await client.closed() for client in clients] == [1012] * 8
+            await asyncio.to_thread(honcho.wait, LIMIT)
+        finally:
+            honcho.kill()
+            honcho.wait()
+        assert (
+            "hurrying: 8 clients are sent away within 1.5 s rather than 7 s, for ROOST_STOP_LIMIT is 5 s\n"
+            in node.logged()
+        )
+        assert "SIGKILL" not in node.logged()
+        assert "Traceback" not in node.logged()
+    finally:
+        node.stop()
