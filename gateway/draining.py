@@ -11,6 +11,7 @@ from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
     from roost.gateway.client import Client
+    from roost.gateway.raw_connection import RawConnection
     from roost.gateway.runtime import Runtime
     from roost.gateway.server import HostedServer
 
@@ -55,7 +56,7 @@ class _Batches:
         self._told: set[int] = set()
         self.size = pace.batch_of(self._total)
 
-    def untold(self) -> "list[Client]":
+    def untold(self) -> "list[Client | RawConnection]":
         """Who has not been told yet."""
         return [client for number, client in self._runtime.clients.items() if number not in self._told]
 

@@ -61,7 +61,7 @@ class SocketConnected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SocketDrain(Event):
-    """A worker that leaves or is drained sends a batch of clients away (`[:phoenix, :socket_drain]`). Counts are connections."""
+    """A worker that leaves or is drained sends a batch away (`[:phoenix, :socket_drain]`). Counts are connections."""
 
     count: int
     total: int
