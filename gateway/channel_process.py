@@ -123,6 +123,7 @@ class ChannelProcess(ChannelMailbox):
         """The connection is gone."""
         self._unsubscribe()
         if self._task is not None:
+            self.client.runtime.ending.add(self)
             self.client.runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
         elif self._state is State.JOINING:
             self._end("closed", graceful=True)
@@ -342,6 +343,7 @@ class ChannelProcess(ChannelMailbox):
 
     def _refuse(self, payload: Any) -> None:
         self._state = State.ENDED
+        self.client.runtime.ending.discard(self)
         self._let_go()
         self.client.refused(self.membership, payload)
 
@@ -361,9 +363,12 @@ class ChannelProcess(ChannelMailbox):
             self._terminated(graceful, None, None)
         else:
             self._run(self.channel.terminate(reason), partial(self._terminated, graceful))
+            if self._task is not None:
+                self.client.runtime.ending.add(self)
 
     def _terminated(self, graceful: bool, _: Any, error: BaseException | None) -> None:
         self._task = None
+        self.client.runtime.ending.discard(self)
         if error is not None:
             self.log_crash(error, "terminate")
         if not graceful:

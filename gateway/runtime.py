@@ -13,6 +13,7 @@ from roost.gateway.worker_inbox import WorkerInbox
 from roost.shared.bus import Form
 
 if TYPE_CHECKING:
+    from roost.gateway.channel_process import ChannelProcess
     from roost.gateway.client import Client
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.raw_connection import RawConnection
@@ -36,6 +37,8 @@ class Runtime:
         self.drops = Drops()
         self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
+        self.ending: set[ChannelProcess] = set()
+        """Channels whose end takes time: the worker waits for them before it goes."""
         self._loop = loop
         self._numbers = count(1)
 

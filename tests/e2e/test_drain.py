@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.http import request, upgrade
 from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
 from tests.e2e.phoenix_js import PhoenixJs
-from tests.e2e.raw import RawClient
+from tests.e2e.raw import RawClient, UnreadClient
 
 pytestmark = pytest.mark.timeout(120)
 LIMIT = 20.0
@@ -99,6 +99,8 @@ async def test_clients_go_in_batches_and_who_comes_is_refused_until_the_drain_is
         assert code == 0, err
         assert "draining, " in out
         assert "6 clients sent away in " in out
+        for line in ("DRAINING 3 of 6", "round 1 of 2", "round 2 of 2"):
+            assert line in node.logged()
         assert "new ones are answered 503 until `roost drain --off`" in out
     assert (await upgrade(node.port, SOCKET)).status == 503
     again = await asyncio.to_thread(node.run, "drain")
@@ -207,3 +209,32 @@ async def test_under_honcho_a_drain_that_would_take_longer_is_hurried_and_says_s
         assert "Traceback" not in node.logged()
     finally:
         node.stop()
+
+
+async def test_channels_end_in_full_before_a_node_does() -> None:
+    with Node("tests.applications.farewells:endpoint", shards=1, workers=1) as node:
+        async with RawClient(node.url) as client:
+            await client.join("lasting:1")
+            assert (await asyncio.to_thread(node.run, "stop")).returncode == 0
+            assert await client.closed() == 1012
+        assert "lasting:1 has ended: closed\n" in node.logged()
+
+
+async def test_a_client_that_lags_behind_gets_the_close_frame_after_all_that_came_before(lone_node: Node) -> None:
+    """It reads nothing until the node stops; the worker waits for it, and ends with the last byte."""
+    node = lone_node
+    assert node.gateway is not None
+    async with UnreadClient(node.port) as client, RawClient(node.url) as other:
+        await client.join("room:lag")
+        await other.join("room:lag")
+        payload = {"body": "x" * 50_000}
+        for _ in range(4):
+            await other.send(["1", None, "room:lag", "new_msg", payload])
+        for _ in range(4):
+            assert (await other.receive())[4] == payload
+        node.gateway.send_signal(signal.SIGTERM)
+        assert await other.closed() == 1012
+        messages, close = await client.ended()
+        assert [message[4] for message in messages] == [payload] * 4
+        assert close.code == 1012
+    assert await asyncio.to_thread(node.gateway.wait, LIMIT) == 0
