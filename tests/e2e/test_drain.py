@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,12 @@ def slow_node() -> Iterator[Node]:
     node = Node("tests.applications.entrances:with_pages", shards=1, workers=1)
     slowly(node, 3, 5)
     with node:
+        yield node
+
+
+@pytest.fixture
+def polled_node() -> Iterator[Node]:
+    with Node("tests.applications.polled:endpoint") as node:
         yield node
 
 
@@ -144,17 +151,19 @@ async def test_a_worker_that_is_started_meanwhile_refuses_too(lone_node: Node) -
     assert {(await upgrade(node.port, SOCKET)).status for _ in range(8)} == {101}
 
 
-async def test_channels_of_phoenix_js_come_back(phoenix: PhoenixJs, lone_node: Node) -> None:
-    node = lone_node
-    channels = [await (await phoenix.connect(node.url)).join("room:drained") for _ in range(6)]
+@pytest.mark.parametrize("options", [{}, {"transport": "longpoll"}], ids=["websocket", "longpoll"])
+async def test_channels_of_phoenix_js_come_back(phoenix: PhoenixJs, polled_node: Node, options: dict[str, Any]) -> None:
+    node = polled_node
+    url = f"ws://127.0.0.1:{node.port}/patient"
+    channels = [await (await phoenix.connect(url, **options)).join("room:quiet:drained") for _ in range(6)]
     assert (await asyncio.to_thread(node.run, "drain")).returncode == 0
     for channel in channels:
         await channel.sees(event="phx_error")
     assert (await asyncio.to_thread(node.run, "drain", "--off")).returncode == 0
     for channel in channels:
-        assert (await channel.push("where"))[0] == "ok"
+        assert await channel.push("echo", {"n": 1}) == ("ok", {"n": 1})
     closes = {seen["code"] for seen in phoenix.seen if seen.get("event") == "close"}
-    assert 1012 in closes
+    assert options or 1012 in closes
     assert not [seen for seen in phoenix.seen if seen.get("event") == "phx_close"]
 
 
