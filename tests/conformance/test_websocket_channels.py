@@ -84,8 +84,10 @@ async def test_wc_22_disconnect_by_id(node: Node, vsn: str) -> None:
         await watcher.joins("callbacks:watch", response={"flavour": "none"})
         for ref, topic in (("1", "room:one"), ("2", "room:two")):
             await client.enters(topic, {"tell": "callbacks:watch"}, ref=ref)
-        # Another event on that topic means nothing to the connection.
+        # Another event on that topic means nothing to the connection, which hears what is sent after it.
         await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "connect"})
+        await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": "room:one", "event": "later"})
+        await client.hears_broadcast("room:one", "later", {})
         await watcher.says("3", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "disconnect"})
         ended = [(await watcher.receive()) for _ in range(2)]
         payloads = [message["payload"] if isinstance(message, dict) else message[4] for message in ended]
