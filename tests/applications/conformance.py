@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from roost import Broadcast, Channel, Endpoint, Error, Ok, Reply, Socket, Stop, WebSocket, event, intercept
+from roost import Broadcast, Channel, Endpoint, Error, LongPoll, Ok, Reply, Socket, Stop, WebSocket, event, intercept
 
 
 class UserSocket(Socket):
@@ -249,4 +249,5 @@ TranscriptSocket.route("food*", FirstChannel)
 TranscriptSocket.route("foo*", SecondChannel)
 
 endpoint = Endpoint(sockets={"/socket": UserSocket, "/transcripts": TranscriptSocket})
+endpoint.mount("/polled", UserSocket, longpoll=LongPoll())
 endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=0.2))
