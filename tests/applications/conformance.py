@@ -121,8 +121,14 @@ class CallbackChannel(Channel[UserSocket]):
         later.reply(Ok(payload))
 
     @event("bare")
-    async def bare(self, payload: dict[str, str]) -> Any:
-        return {"ok": Ok(), "error": Error(), "weird": Reply("weird")}[payload["status"]]
+    async def bare(self, payload: dict[str, Any]) -> Any:
+        match payload["status"]:
+            case "ok":
+                return Ok()
+            case "error":
+                return Error()
+            case status:
+                return Reply(status)
 
     @event("stop")
     async def stop(self, payload: dict[str, Any]) -> Stop:
