@@ -11,6 +11,7 @@ from roost.gateway.replies import Error, Ok
 from roost.gateway.review import refusal
 from roost.gateway.session import read_session
 from roost.gateway.telemetry import SocketConnected
+from roost.shared.topics import RESERVED
 
 if TYPE_CHECKING:
     from roost.gateway.connect_info import ConnectInfo
@@ -62,7 +63,18 @@ async def _ask(socket: Any, candidate: "Candidate", info: "ConnectInfo") -> Any:
 
 def is_admitted(socket: "Socket", verdict: Any) -> bool:
     """Whether the application lets the client in."""
-    return isinstance(verdict, Ok) and isinstance(socket.id, str | None)
+    return isinstance(verdict, Ok) and wrong_id(socket) is None
+
+
+def wrong_id(socket: "Socket | RawSocket") -> str | None:
+    """What is wrong with the socket's id, which is a topic on which an application may publish; None if nothing is."""
+    chosen: Any = socket.id
+    match chosen:
+        case str(text) if text.startswith(RESERVED):
+            return f"{type(socket).__name__}.id begins with a zero byte, and such topics are Roost's own"
+        case str() | None:
+            return None
+    return f"{type(socket).__name__}.id must be a str or None, not {value_kind(chosen)}"
 
 
 def refuse(socket: "Socket", verdict: Any) -> bytes:
@@ -75,7 +87,7 @@ def refuse(socket: "Socket", verdict: Any) -> bytes:
         _log.error("%s.connect returned %s: %s", name, value_kind(verdict), error)
         return response(HTTPStatus.FORBIDDEN)
     if isinstance(verdict, Ok):
-        _log.error("%s.id must be a str or None, not %s", name, value_kind(socket.id))
+        _log.error("%s", wrong_id(socket))
     else:
         _log.error("%s.connect returned %s; it returns Ok() or Error()", name, value_kind(verdict))
     return response(HTTPStatus.FORBIDDEN)

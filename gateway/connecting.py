@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from roost.gateway.admission import wrong_id
 from roost.gateway.client import Client
 from roost.gateway.custom_transport import Transport as CustomTransport
 from roost.gateway.handshake import Refused, choose_serializer
@@ -54,8 +55,8 @@ async def connect_transport(
     verdict = await socket.connect(params, info)
     if not isinstance(verdict, Ok):
         return verdict
-    if not isinstance(socket.id, str | None):
-        raise TypeError(f"{socket_class.__name__}.id must be a str or None, not {socket.id!r}")
+    if wrong := wrong_id(socket):
+        raise TypeError(wrong)
     opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin() -> None:

@@ -37,6 +37,9 @@ class Reply:
     status: str
     payload: Any = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _require_text("the status of a Reply", self.status)
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -49,6 +52,9 @@ class Stop:
     reason: str = "normal"
     reply: Ok | Error | Reply | None = None
 
+    def __post_init__(self) -> None:
+        _require_text("the reason of a Stop", self.reason)
+
     @property
     def graceful(self) -> bool:
         """Whether the client is to see `phx_close`."""
@@ -56,3 +62,9 @@ class Stop:
 
 
 AnyReply = Ok | Error | Reply
+
+
+def _require_text(what: str, value: Any) -> None:
+    """Raises TypeError where the application's code can be seen, not where the value is used."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a str, not {value!r}")

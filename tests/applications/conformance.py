@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from roost import Broadcast, Channel, Endpoint, Error, Ok, Reply, Socket, Stop, WebSocket, event, intercept
+from roost import Broadcast, Channel, Endpoint, Error, LongPoll, Ok, Reply, Socket, Stop, WebSocket, event, intercept
 
 
 class UserSocket(Socket):
@@ -121,8 +121,14 @@ class CallbackChannel(Channel[UserSocket]):
         later.reply(Ok(payload))
 
     @event("bare")
-    async def bare(self, payload: dict[str, str]) -> Any:
-        return {"ok": Ok(), "error": Error(), "weird": Reply("weird")}[payload["status"]]
+    async def bare(self, payload: dict[str, Any]) -> Any:
+        match payload["status"]:
+            case "ok":
+                return Ok()
+            case "error":
+                return Error()
+            case status:
+                return Reply(status)
 
     @event("stop")
     async def stop(self, payload: dict[str, Any]) -> Stop:
@@ -249,4 +255,5 @@ TranscriptSocket.route("food*", FirstChannel)
 TranscriptSocket.route("foo*", SecondChannel)
 
 endpoint = Endpoint(sockets={"/socket": UserSocket, "/transcripts": TranscriptSocket})
+endpoint.mount("/polled", UserSocket, longpoll=LongPoll())
 endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=0.2))

@@ -14,6 +14,7 @@ from roost import (
     Endpoint,
     EndpointInit,
     Error,
+    LongPoll,
     Ok,
     ShardMapChanged,
     Socket,
@@ -83,6 +84,7 @@ QuietSocket.route("room:*", QuietChannel)
 endpoint = Endpoint(
     sockets={"/socket": LoggedSocket, "/unlogged": UnloggedSocket, "/quiet": QuietSocket, "/narrow": NarrowSocket},
 )
+endpoint.mount("/polled", LoggedSocket, longpoll=LongPoll())
 quiet = Endpoint(sockets={"/socket": QuietSocket})
 """Served at the default levels, it attaches nothing to what clients do; reading the clock would crash the channel."""
 

@@ -155,6 +155,21 @@ async def test_a_stop_for_another_reason_is_an_error(node: Node, topic: str, vsn
 
 
 @both
+async def test_statuses_and_reasons_that_are_no_text_crash_the_channel(node: Node, topic: str, vsn: str) -> None:
+    """Section 3.2: a status is an atom there, a text here."""
+    async with EitherClient(node.url, vsn) as client:
+        for event, payload in (
+            ("bare", {"status": 5}),
+            ("stop", {"reason": 5}),
+            ("tell_myself", {"stop": 5}),
+        ):
+            await client.joins(topic, response=JOINED)
+            await client.says("2", topic, event, payload)
+            await client.hears_crash(topic)
+    assert "the status of a Reply is a str, not 5" in node.logged()
+
+
+@both
 async def test_ct_26_an_intercept_that_stops(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
         await watching(watcher)

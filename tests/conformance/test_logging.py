@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, wait_for
 
 VERSIONS = ("1.0.0", "2.0.0")
@@ -146,6 +147,20 @@ async def test_wc_15_join_and_handle_in_logs(node: Node, vsn: str) -> None:
             r"worker 0: INFO: HANDLED new_msg INCOMING ON room:lobby \(LoggedChannel\) in \d+(us|ms)", first
         )
         assert rest == ['  Parameters: {"in": "yes", "password": "[FILTERED]"}']
+
+
+async def test_lp_16_connect_and_join_logs_of_long_poll(node: Node) -> None:
+    log = Log(node)
+    client = await LongPollClient(node.port, "/polled/longpoll", password=SECRET).open()
+    first, *rest = log.text.splitlines()
+    assert re.fullmatch(r"worker 0: INFO: CONNECTED TO LoggedSocket in \d+(us|ms)", first)
+    assert rest[0] == "  Transport: longpoll"
+    assert rest[-1] == '  Parameters: {"vsn": "2.0.0", "password": "[FILTERED]"}'
+    log = Log(node)
+    assert (await client.join("room:polled", {"join": "yes", "password": SECRET}))[4]["status"] == "ok"
+    first, *rest = log.text.splitlines()
+    assert re.fullmatch(r"worker 0: INFO: JOINED room:polled in \d+(us|ms)", first)
+    assert rest == ['  Parameters: {"join": "yes", "password": "[FILTERED]"}']
 
 
 async def test_wc_15_a_refused_join(node: Node) -> None:

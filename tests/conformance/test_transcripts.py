@@ -130,6 +130,17 @@ async def test_transcript_h_a_slow_join_holds_up_its_topic_alone(client: RawClie
     assert await client.receive() == ok("1", "2", "room:slow", {"n": 1})
 
 
+async def test_transcript_i_whoever_is_connected_is_told_to_come_back() -> None:
+    """Deliberately better than Phoenix: a client without channels gets 1000 there, and phoenix.js stays away."""
+    with Node("tests.applications.conformance:endpoint", shards=1, workers=1) as node:
+        async with RawClient(node.url) as two, RawClient(node.url) as one, RawClient(node.url) as none:
+            for client, topic in ((two, "callbacks:a"), (two, "callbacks:b"), (one, "callbacks:a")):
+                await client.join(topic)
+            assert node.gateway is not None
+            node.gateway.terminate()
+            assert [await client.closed() for client in (two, one, none)] == [1012, 1012, 1012]
+
+
 @pytest.mark.parametrize("topic", [None, 7, ["room:a"], {"a": 1}])
 @pytest.mark.parametrize("event", ["phx_join", "echo", None, 7])
 async def test_odd_topics_and_events_are_unmatched(client: RawClient, topic: Any, event: Any) -> None:

@@ -3,11 +3,13 @@
 Those that concern connecting are in test_connecting.py, those that concern logs in test_logging.py.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conformance.either_client import VERSIONS, EitherClient
+from tests.e2e.http import request, upgrade
 from tests.e2e.node import Node
 
 UNMATCHED = {"reason": "unmatched topic"}
@@ -84,14 +86,29 @@ async def test_wc_22_disconnect_by_id(node: Node, vsn: str) -> None:
         await watcher.joins("callbacks:watch", response={"flavour": "none"})
         for ref, topic in (("1", "room:one"), ("2", "room:two")):
             await client.enters(topic, {"tell": "callbacks:watch"}, ref=ref)
-        # Another event on that topic means nothing to the connection.
+        # Another event on that topic means nothing to the connection, which hears what is sent after it.
         await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "connect"})
+        await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": "room:one", "event": "later"})
+        await client.hears_broadcast("room:one", "later", {})
         await watcher.says("3", "callbacks:watch", "elsewhere", {"topic": f"user:{vsn}", "event": "disconnect"})
         ended = [(await watcher.receive()) for _ in range(2)]
         payloads = [message["payload"] if isinstance(message, dict) else message[4] for message in ended]
         assert sorted(payload["topic"] for payload in payloads) == ["room:one", "room:two"]
         assert {payload["reason"] for payload in payloads} == {"closed"}
         assert await client.closed() == 1001
+
+
+@pytest.mark.parametrize(("id_", "why"), [("id[]=x", "must be a str or None"), ("id=%00x", "zero byte")])
+async def test_an_id_that_is_no_topic_of_the_applications_is_refused(node: Node, id_: str, why: str) -> None:
+    """The client chose it, the application took it: 403, and the application's author is told."""
+    answer = await upgrade(node.port, f"/socket/websocket?vsn=2.0.0&{id_}")
+    assert (answer.status, answer.body) == (403, b"")
+    answer = await request(node.port, f"/polled/longpoll?vsn=2.0.0&{id_}")
+    assert json.loads(answer.body)["status"] == 403
+    told = [line for line in node.logged().splitlines() if why in line]
+    assert len(told) == 2
+    assert all("UserSocket.id" in line for line in told)
+    assert "Fatal error" not in node.logged()
 
 
 @both

@@ -1,5 +1,7 @@
 """What handlers answer."""
 
+from typing import Any
+
 import pytest
 
 from roost.gateway.replies import Error, Ok, Reply, Stop
@@ -28,6 +30,14 @@ def test_the_status_of_ok_cannot_be_set() -> None:
 )
 def test_after_which_reasons_a_client_stays_away(reason: str, graceful: bool) -> None:
     assert Stop(reason).graceful is graceful
+
+
+@pytest.mark.parametrize("text", [None, 5, b"normal", RuntimeError("full")])
+def test_reasons_and_statuses_are_text(text: Any) -> None:
+    with pytest.raises(TypeError, match="the reason of a Stop is a str, not"):
+        Stop(text)
+    with pytest.raises(TypeError, match="the status of a Reply is a str, not"):
+        Reply(text)
 
 
 def test_stopping_is_normal_unless_said_otherwise() -> None:
