@@ -18,6 +18,8 @@ _TAIL: Final = b"\x00\x00\xff\xff"
 """What a flush ends with; left out on the wire (RFC 7692, section 7.2.1)."""
 _BEHIND_FINAL: Final = (_TAIL, b"\x00" + _TAIL)
 """What may follow when a client has ended its stream instead of flushing it (RFC 7692, section 7.2.3.4)."""
+_LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
+"""Empty, and the last one: with it a stream has ended, unless it was broken off within a block."""
 
 
 class BadDeflate(ValueError):
@@ -40,13 +42,19 @@ def deflate_frame(frame: bytes) -> bytes:
 
 def inflate(data: bytes, max_bytes: int) -> bytes:
     """What a client has compressed. Never more memory than `max_bytes` is used. Raises BadDeflate and TooLarge."""
+    if not data:
+        return b""
     decompressor = zlib.decompressobj(-_MAX_WINDOW_BITS)
     try:
         inflated = decompressor.decompress(data + _TAIL, max_bytes + 1)
+        if len(inflated) > max_bytes:
+            raise TooLarge(f"more than {max_bytes} bytes")
+        if decompressor.eof and decompressor.unused_data not in _BEHIND_FINAL:
+            raise BadDeflate("bytes follow the end of the stream")
+        if not decompressor.eof:
+            decompressor.decompress(_LAST_BLOCK, 1)
     except zlib.error as error:
         raise BadDeflate(str(error)) from None
-    if len(inflated) > max_bytes:
-        raise TooLarge(f"more than {max_bytes} bytes")
-    if decompressor.eof and decompressor.unused_data not in _BEHIND_FINAL:
-        raise BadDeflate("bytes behind the end of the stream")
+    if not decompressor.eof:
+        raise BadDeflate("the stream is broken off")
     return inflated
