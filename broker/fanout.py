@@ -3,7 +3,8 @@
 from typing import Final
 
 from roost.broker.topic_table import Audience, TopicTable
-from roost.shared.bus import Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, encode_letter
+from roost.shared.bus import PLAIN, Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, encode_letter
+from roost.shared.deflate import deflate_frame
 from roost.shared.serializer import Fastlane
 
 ENTRY_BYTES: Final = 16
@@ -107,8 +108,12 @@ class _Encodings:
         try:
             return self._frames[lane]
         except KeyError:
-            frame = self._frames[lane] = self._fastlane.frame(lane)
+            frame = self._frames[lane] = self._fastlane.frame(lane) if lane not in PLAIN else self._compressed(lane)
         return frame
+
+    def _compressed(self, lane: Lane) -> bytes | None:
+        frame = self.frame(PLAIN[lane])
+        return None if frame is None else deflate_frame(frame)
 
     def letter(self) -> bytes:
         if self._letter is None:

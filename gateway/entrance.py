@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from roost.gateway.admission import ask_application, is_admitted, refuse
 from roost.gateway.capacity import RETRY_AFTER
+from roost.gateway.compressed_websocket import CompressedWebSocket
+from roost.gateway.compression import accept_offer
 from roost.gateway.connect_info import PeerData
 from roost.gateway.connecting import open_handler
 from roost.gateway.handshake import MAX_HEAD_BYTES, BadRequest, Refused, RequestHead, response, target_path
 from roost.gateway.review import Surroundings, review
 from roost.gateway.websocket import WebSocketTransport
+from roost.shared.serializer import compressed
 
 if TYPE_CHECKING:
     from roost.gateway.capacity import Place
@@ -170,14 +173,15 @@ class Entrance(asyncio.Protocol):
         if site.closed:
             self._send_elsewhere()
             return
+        compression = accept_offer(request.headers) if mount.websocket.compress else None
         try:
-            accepted = site.judge.accept(request, candidate.subprotocol)
+            accepted = site.judge.accept(request, candidate.subprotocol, compression)
         except Refused as refused:
             self._refuse(refused)
             return
         transport = self._transport
         transport.write(accepted)
-        websocket = WebSocketTransport(
+        websocket = (CompressedWebSocket if compression else WebSocketTransport)(
             transport,
             site.runtime.turn,
             site.wheel(mount),
@@ -186,7 +190,10 @@ class Entrance(asyncio.Protocol):
             mount.websocket.max_frame_size,
             self._place,
         )
-        websocket.open(open_handler(site.runtime, socket, candidate.serializer, websocket))
+        serializer = candidate.serializer
+        if compression and serializer is not None:
+            serializer = compressed(serializer)
+        websocket.open(open_handler(site.runtime, socket, serializer, websocket))
         transport.set_protocol(websocket)
         if self._data:
             websocket.data_received(self._data)

@@ -14,6 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from roost.shared.deflate import BadDeflate, TooLarge, inflate
 from roost.shared.frames import CloseCode, Control
 
 try:
@@ -26,8 +27,16 @@ MAX_MESSAGE_BYTES: Final = 10_000_000
 MAX_TAIL_BYTES: Final = 4096
 """A frame of which part has arrived is kept here up to this size; a larger one is the library's to collect."""
 
+LARGE_INFLATED_BYTES: Final = 64 * 1024
+"""A compressed message that becomes larger than this is the last one that `feed` reads: few bytes can become many."""
+
 _utf8: Final = codecs.getincrementaldecoder("utf-8")
 _WHOLE_TEXT: Final = 0x81
+_COMPRESSED: Final = 0x40
+"""RSV1: the first frame of a compressed message (RFC 7692, section 6)."""
+_RESERVED: Final = 0x70
+_OPCODE: Final = 0x0F
+_DATA: Final = (Opcode.TEXT, Opcode.BINARY)
 _MASKED: Final = 0x80
 _MEDIUM: Final = 126
 _LONG: Final = 127
@@ -49,6 +58,8 @@ class FrameReader:
     """One client's stream: bytes in, messages out, and what the protocol itself wants answered in `outgoing`."""
 
     __slots__ = (
+        "_compressed_text",
+        "_deflated",
         "_library",
         "_max_message_bytes",
         "_message",
@@ -60,8 +71,13 @@ class FrameReader:
         "unread",
     )
 
-    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES, *, inflates: bool = False) -> None:
+        """`inflates`: whether the client may send compressed messages."""
         self._max_message_bytes = max_message_bytes
+        self._compressed_text = _WHOLE_TEXT | _COMPRESSED if inflates else _WHOLE_TEXT
+        """How a whole text frame may begin besides _WHOLE_TEXT."""
+        self._deflated = False
+        """Whether the frame that the library is given begins a compressed message."""
         self.controls = False
         """Whether pings and pongs are among what `feed` answers."""
         self._tail = b""
@@ -85,7 +101,7 @@ class FrameReader:
     def feed(self, data: bytes, limit: float = inf) -> list[bytes]:
         """The messages that are whole with these bytes. Text is valid UTF-8 (RFC 6455, section 8.1).
 
-        At most so many frames are read; the next call goes on with the rest.
+        At most so many frames are read, and none after a compressed message that is large; the next call goes on.
         """
         if self._tail:
             data = self._tail + data
@@ -94,7 +110,7 @@ class FrameReader:
         at, end = 0, len(data)
         self.unread = False
         while at < end:
-            if limit <= 0:
+            if limit <= 0 or self.unread:
                 self._tail = data[at:]
                 self.unread = True
                 break
@@ -115,7 +131,7 @@ class FrameReader:
                 head = 8
             stop = at + head + length
             if (
-                data[at] != _WHOLE_TEXT
+                (data[at] != _WHOLE_TEXT and data[at] != self._compressed_text)
                 or data[at + 1] < _MASKED
                 or (stop > end and length > MAX_TAIL_BYTES)
                 or length > self._max_message_bytes
@@ -125,8 +141,9 @@ class FrameReader:
             if stop > end:
                 self._tail = data[at:]
                 break
-            payload = apply_mask(data[at + head : stop], data[at + head - 4 : at + head])
-            if not payload.isascii() and not self._is_text(payload):
+            unmasked = apply_mask(data[at + head : stop], data[at + head - 4 : at + head])
+            payload = unmasked if data[at] == _WHOLE_TEXT else self._inflate(unmasked)
+            if payload is None or (not payload.isascii() and not self._is_text(payload)):
                 break
             messages.append(payload)
             at = stop
@@ -157,6 +174,7 @@ class FrameReader:
                 self._tail = data[at:]
                 return len(data)
             self._owed = size
+            at = self._begin_frame(library, data, at)
         stop = min(at + self._owed, len(data))
         self._owed -= stop - at
         library.receive_data(data[at:stop])
@@ -168,9 +186,23 @@ class FrameReader:
             self._library = None
         return stop
 
+    def _begin_frame(self, library: ServerProtocol, data: bytes, at: int) -> int:
+        """Hide from the library, which knows nothing of it, that a message is compressed."""
+        first = data[at]
+        self._deflated = (
+            self._compressed_text != _WHOLE_TEXT and first & _RESERVED == _COMPRESSED and first & _OPCODE in _DATA
+        )
+        if not self._deflated:
+            return at
+        library.receive_data(bytes((first & ~_COMPRESSED,)))
+        self._owed -= 1
+        return at + 1
+
     def _take(self, frame: Frame, messages: list[bytes]) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._message = _Message(binary=frame.opcode is Opcode.BINARY, fragmented=not frame.fin)
+            self._message = _Message(
+                binary=frame.opcode is Opcode.BINARY, fragmented=not frame.fin, deflated=self._deflated
+            )
         elif frame.opcode is not Opcode.CONT:
             if self.controls and frame.opcode is not Opcode.CLOSE:
                 control = ControlMessage(frame.data)
@@ -185,7 +217,10 @@ class FrameReader:
             return
         if frame.fin:
             self._message = None
-            payload = bytes(message.payload)
+            whole = bytes(message.payload)
+            payload = self._inflate(whole) if message.deflated else whole
+            if payload is None:
+                return
             if message.binary:
                 messages.append(BinaryMessage(payload))
             elif self._is_text(payload):
@@ -196,7 +231,7 @@ class FrameReader:
         try:
             decoder.decode(frame.data)
         except UnicodeDecodeError:
-            self._fail_text()
+            self._fail(CloseCode.INVALID_DATA)
             return False
         return True
 
@@ -204,15 +239,28 @@ class FrameReader:
         try:
             payload.decode()
         except UnicodeDecodeError:
-            self._fail_text()
+            self._fail(CloseCode.INVALID_DATA)
             return False
         return True
 
-    def _fail_text(self) -> None:
+    def _inflate(self, payload: bytes) -> bytes | None:
+        """A compressed message; None if it ends the connection."""
+        try:
+            inflated = inflate(payload, self._max_message_bytes)
+        except BadDeflate:
+            self._fail(CloseCode.INVALID_DATA)
+            return None
+        except TooLarge:
+            self._fail(CloseCode.TOO_BIG)
+            return None
+        self.unread |= len(inflated) > LARGE_INFLATED_BYTES
+        return inflated
+
+    def _fail(self, code: CloseCode) -> None:
         self._message = None
         library = self._library or self._make_library()
         self._library = library
-        library.fail(CloseCode.INVALID_DATA)
+        library.fail(code)
         self._collect(library)
 
     def _make_library(self) -> ServerProtocol:
@@ -229,11 +277,12 @@ class FrameReader:
 class _Message:
     """A message whose frames are still coming: its bytes, for its frames may be many and empty."""
 
-    __slots__ = ("binary", "decoder", "payload")
+    __slots__ = ("binary", "decoder", "deflated", "payload")
 
-    def __init__(self, *, binary: bool, fragmented: bool) -> None:
+    def __init__(self, *, binary: bool, fragmented: bool, deflated: bool) -> None:
         self.binary = binary
-        self.decoder = _utf8() if fragmented and not binary else None
+        self.deflated = deflated
+        self.decoder = _utf8() if fragmented and not binary and not deflated else None
         self.payload = bytearray()
 
 

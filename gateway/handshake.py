@@ -99,8 +99,8 @@ class Judge:
     def __init__(self) -> None:
         self._protocol = ServerProtocol()
 
-    def accept(self, head: RequestHead, subprotocol: str | None = None) -> bytes:
-        """The response that opens the connection. Raises Refused."""
+    def accept(self, head: RequestHead, subprotocol: str | None = None, extension: str | None = None) -> bytes:
+        """The response that opens the connection, with what was agreed on. Raises Refused."""
         if head.version != "1.1":
             raise Refused(HTTPStatus.BAD_REQUEST, f"HTTP version {head.version} unsupported")
         request = Request(head.path, head.headers, method=head.method, protocol="HTTP/1.1")
@@ -109,6 +109,8 @@ class Judge:
         except InvalidHandshake as error:
             raise Refused(HTTPStatus.BAD_REQUEST, _offence(head.headers) or str(error)) from None
         chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+        if extension:
+            chosen += f"Sec-WebSocket-Extensions: {extension}\r\n"
         return _ACCEPTED % (accept.encode(), chosen.encode())
 
 

@@ -69,6 +69,8 @@ class WebSocket(TransportOptions):
     """Seconds without a byte from the client after which it is disconnected; None for never."""
     max_frame_size: int = MAX_MESSAGE_BYTES
     """Bytes of a message, in one frame or in several; a larger one ends the connection with 1009."""
+    compress: bool = False
+    """Whether messages are compressed for clients that offer it (permessage-deflate)."""
     subprotocols: Sequence[str] | None = None
     """Those that are served, the preferred one first; None ignores what clients offer."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from roost.gateway.drops import Drops, Reason
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, ControlMessage, FrameReader
@@ -57,6 +57,9 @@ class WebSocketTransport(asyncio.Protocol):
         "heard",
     )
 
+    inflates: ClassVar = False
+    """Whether the client may send compressed messages."""
+
     def __init__(
         self,
         transport: asyncio.Transport,
@@ -72,7 +75,7 @@ class WebSocketTransport(asyncio.Protocol):
         self._wheel = wheel
         self._drops = drops
         self._max_outbound_bytes = max_outbound_bytes
-        self._reader = FrameReader(max_message_bytes)
+        self._reader = FrameReader(max_message_bytes, inflates=self.inflates)
         self._place = place
         self._handler: Handler | None = None
         self._collected: list[bytes | Frames] | None = None

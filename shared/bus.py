@@ -31,6 +31,14 @@ class Lane(IntEnum):
     """A text frame of Phoenix's V1 serializer."""
     V2 = 2
     """A text or binary frame of Phoenix's V2 serializer."""
+    V1_DEFLATE = 3
+    """As V1, for clients with whom permessage-deflate is agreed."""
+    V2_DEFLATE = 4
+    """As V2, for clients with whom permessage-deflate is agreed."""
+
+
+PLAIN: Final = {Lane.V1_DEFLATE: Lane.V1, Lane.V2_DEFLATE: Lane.V2}
+"""The lane whose frames are compressed for a lane."""
 
 
 class Form(IntEnum):

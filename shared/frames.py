@@ -10,6 +10,8 @@ _BINARY: Final = 0x82
 _CLOSE: Final = 0x88
 _PING: Final = 0x89
 _PONG: Final = 0x8A
+_COMPRESSED: Final = 0x40
+"""RSV1 (RFC 7692, section 6)."""
 MAX_CONTROL_BYTES: Final = 125
 """The payload of a ping, a pong or a close frame (RFC 6455, section 5.5)."""
 _SHORT: Final = 125
@@ -63,6 +65,11 @@ def close_frame(code: int, reason: str = "") -> bytes:
     """The frame that begins the closing handshake."""
     payload = struct.pack(">H", code) + reason.encode()[:_MAX_REASON_BYTES]
     return _head(_CLOSE, len(payload)) + payload
+
+
+def compressed_frame(frame: bytes, deflated: bytes) -> bytes:
+    """The message of a frame made here, in the compressed form of its payload."""
+    return _head(frame[0] | _COMPRESSED, len(deflated)) + deflated
 
 
 def frame_payload(frame: bytes) -> bytes:

@@ -110,8 +110,10 @@ class _ObjectMessage(msgspec.Struct):
 class V1Serializer:
     """JSON objects. The client never sees a join_ref."""
 
-    lane = Lane.V1
     _decoder = msgspec.json.Decoder(_ObjectMessage)
+
+    def __init__(self, lane: Lane = Lane.V1) -> None:
+        self.lane: Final = lane
 
     def decode(self, data: bytes, binary: bool) -> Message:
         """V1 takes JSON out of binary messages too."""
@@ -133,8 +135,10 @@ class V1Serializer:
 class V2Serializer:
     """JSON arrays: join_ref, ref, topic, event, payload; binary messages for payloads that are bytes."""
 
-    lane = Lane.V2
     _decoder = msgspec.json.Decoder(Message)
+
+    def __init__(self, lane: Lane = Lane.V2) -> None:
+        self.lane: Final = lane
 
     def decode(self, data: bytes, binary: bool) -> Message:
         if not binary:
@@ -158,6 +162,15 @@ class V2Serializer:
 
 V1: Final = V1Serializer()
 V2: Final = V2Serializer()
+_COMPRESSED: Final[dict[Lane, Serializer]] = {
+    Lane.V1: V1Serializer(Lane.V1_DEFLATE),
+    Lane.V2: V2Serializer(Lane.V2_DEFLATE),
+}
+
+
+def compressed(serializer: Serializer) -> Serializer:
+    """The same for a client with compression: its broadcasts come in another lane. What it makes is not compressed."""
+    return _COMPRESSED.get(serializer.lane, serializer)
 
 
 def _decode(decoder: msgspec.json.Decoder[M], data: bytes) -> M:

@@ -117,6 +117,12 @@ class Client:
         )
         return channel, verdict
 
+    async def extensions(self) -> str:
+        """What was agreed on in the handshake."""
+        number = self._driver.name("extensions")
+        self.tell("extensions", id=number)
+        return str((await self.sees(reply=number))["response"])
+
     async def ping(self) -> float:
         """A heartbeat there and back, in milliseconds."""
         number = self._driver.name("ping")

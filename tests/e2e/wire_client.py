@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import struct
+from dataclasses import replace
 from typing import Self
 
 from websockets.client import ClientProtocol
+from websockets.extensions.base import Extension
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import OPEN
+from websockets.typing import ExtensionName
 from websockets.uri import parse_uri
 
 LIMIT = 10.0
@@ -39,10 +42,26 @@ def client_frame(
     return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
 
 
+class _MarkOnly(Extension):
+    """Lets compressed messages through as they are."""
+
+    name = ExtensionName("permessage-deflate")
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        del max_size
+        return replace(frame, rsv1=False)
+
+    def encode(self, frame: Frame) -> Frame:
+        return frame
+
+
 class WireClient:
     """One upgraded connection."""
 
-    def __init__(self, port: int, target: str) -> None:
+    def __init__(self, port: int, target: str, *, offer: str | None = None) -> None:
+        """`offer`: its Sec-WebSocket-Extensions; messages that come compressed are shown as they come."""
+        self._offer = f"Sec-WebSocket-Extensions: {offer}\r\n" if offer else ""
+        self.agreed: str | None = None
         self._port = port
         self._target = target
         self._protocol = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN, max_size=None)
@@ -56,11 +75,15 @@ class WireClient:
         self._writer.write(
             f"GET {self._target} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nConnection: Upgrade\r\n"
             "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"{self._offer}Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         async with asyncio.timeout(LIMIT):
             head = await self._reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
+        _, _, agreed = head.partition(b"Sec-WebSocket-Extensions: ")
+        if agreed:
+            self.agreed = agreed.split(b"\r\n")[0].decode()
+            self._protocol.extensions = [_MarkOnly()]
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, FrameReader
 from roost.shared.frames import CloseCode
 from tests.shared.client_frames import received
+from tests.shared.compressed import compress
 
 MASK = b"\x11\x22\x33\x44"
 REST_OF_A_HEAD = b"\0" * 12
@@ -332,3 +333,124 @@ def test_between_messages_nothing_is_kept() -> None:
         assert reader._library is None
         assert reader._message is None
         assert reader._tail == b""
+
+
+def read_compressed(pieces: list[bytes], limit: int = MAX_MESSAGE_BYTES) -> Outcome:
+    """What our reader makes of the stream of a client that may compress."""
+    reader, outcome = FrameReader(limit, inflates=True), Outcome()
+    for piece in pieces:
+        messages = reader.feed(piece)
+        while reader.unread:
+            messages += reader.feed(b"")
+        outcome.messages += [(type(message) is BinaryMessage, bytes(message)) for message in messages]
+        outcome.outgoing += reader.outgoing
+        reader.outgoing = b""
+    outcome.closing, outcome.finished = reader.closing, reader.finished
+    return outcome
+
+
+def message_stream(payload: bytes, cuts: list[int], between: bytes, *, binary: bool, deflated: bool) -> bytes:
+    """A message in one frame or in several, with other frames between."""
+    data = compress(payload) if deflated else payload
+    places = sorted(cut % (len(data) + 1) for cut in cuts)
+    parts = [data[begin:end] for begin, end in zip([0, *places], [*places, len(data)], strict=True)]
+    frames = []
+    for number, part in enumerate(parts):
+        first = (0x02 if binary else 0x01) | (0x40 if deflated else 0) if number == 0 else 0
+        frames.append(frame(first | (0x80 if number == len(parts) - 1 else 0), part))
+    return between.join(frames)
+
+
+compressed_payloads = st.one_of(
+    st.text(max_size=300).map(str.encode), st.sampled_from([0, 125, 126, 9000, 70_000, 200_000]).map(lambda n: b"y" * n)
+)
+compressed_messages = st.tuples(
+    compressed_payloads,
+    st.lists(st.integers(0, 10_000), max_size=3),
+    st.sampled_from([b"", frame(0x89, b"ping"), frame(0x8A, b"")]),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+class TestCompression:
+    """Clients with whom permessage-deflate is agreed."""
+
+    @given(st.lists(compressed_messages, max_size=5), st.lists(st.integers(0, 20_000), max_size=6))
+    def test_messages_arrive_however_they_are_compressed_fragmented_and_cut(
+        self, sent: list[tuple[bytes, list[int], bytes, bool, bool]], cuts: list[int]
+    ) -> None:
+        stream = b"".join(
+            message_stream(payload, parts, between, binary=binary, deflated=deflated)
+            for payload, parts, between, binary, deflated in sent
+        )
+        places = sorted(cut % (len(stream) + 1) for cut in cuts)
+        pieces = [stream[begin:end] for begin, end in zip([0, *places], [*places, len(stream)], strict=True)]
+        outcome = read_compressed(pieces)
+        assert outcome.messages == [(binary, payload) for payload, _, _, binary, _ in sent]
+        assert not outcome.closing
+
+    @pytest.mark.parametrize("size", [200, 20_000])
+    @pytest.mark.parametrize("first", [0xC1, 0xC2])
+    def test_a_bomb_ends_the_connection_with_1009(self, first: int, size: int) -> None:
+        bomb = frame(first, compress(b"\0" * size * 900))
+        assert len(bomb) < size + 300
+        outcome = read_compressed([bomb], limit=size * 100)
+        assert (outcome.messages, outcome.closing) == ([], True)
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xf1"
+
+    def test_a_bomb_in_fragments_is_cut_too(self) -> None:
+        stream = message_stream(b"\0" * 1_000_000, [10, 100, 500], b"", binary=True, deflated=True)
+        outcome = read_compressed([stream], limit=500_000)
+        assert outcome.messages == []
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xf1"
+
+    def test_a_message_of_exactly_the_limit_arrives(self) -> None:
+        assert read_compressed([frame(0xC1, compress(b"z" * 1000))], limit=1000).messages == [(False, b"z" * 1000)]
+
+    @pytest.mark.parametrize("first", [0xC1, 0xC2])
+    @pytest.mark.parametrize("data", [b"\xff", compress(b"x" * 9000)[:-2] + b"\xff\xff\xff"])
+    def test_what_is_no_deflate_ends_the_connection_with_1007(self, first: int, data: bytes) -> None:
+        outcome = read_compressed([frame(first, data)])
+        assert outcome.messages == []
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xef"
+
+    @pytest.mark.parametrize("cuts", [[], [3]])
+    def test_text_that_is_no_utf8_ends_the_connection_with_1007(self, cuts: list[int]) -> None:
+        outcome = read_compressed([message_stream(b"ab\xff\xfe" * 9, cuts, b"", binary=False, deflated=True)])
+        assert outcome.messages == []
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xef"
+
+    @pytest.mark.parametrize(
+        "stream",
+        [
+            frame(0xC9, b""),  # a ping
+            frame(0xC8, b""),  # a close frame
+            frame(0xE1, compress(b"a")),  # RSV2 beside it
+            frame(0xA1, b"a"),
+            frame(0x41, compress(b"a" * 40)[:3]) + frame(0xC0, b""),  # a continuation
+            frame(0x41, compress(b"a" * 40)[:3]) + frame(0xC1, compress(b"b")),  # a message within a message
+        ],
+    )
+    def test_the_mark_stands_on_first_frames_of_messages_only(self, stream: bytes) -> None:
+        outcome = read_compressed([stream])
+        assert outcome.messages == []
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xea"
+
+    def test_nobody_may_compress_who_has_not_agreed(self) -> None:
+        outcome = read([frame(0xC1, compress(b"a"))])
+        assert outcome.messages == []
+        assert received(outcome.outgoing)[0].data[:2] == b"\x03\xea"
+
+    def test_large_messages_come_one_at_a_time(self) -> None:
+        """A few bytes on the wire must not become many messages of the largest size at once."""
+        reader = FrameReader(inflates=True)
+        stream = frame(0xC1, compress(b"x" * 1_000_000)) * 5 + frame(0xC2, compress(b"x" * 5_000_000)) * 5
+        counts = [len(reader.feed(stream))]
+        while reader.unread:
+            counts.append(len(reader.feed(b"")))
+        assert [count for count in counts if count] == [1] * 10
+
+    @given(st.lists(st.binary(max_size=40) | compressed_payloads.map(lambda data: frame(0xC1, compress(data))[:60])))
+    def test_no_bytes_raise(self, pieces: list[bytes]) -> None:
+        read_compressed(pieces, limit=1000)

@@ -76,6 +76,10 @@ const commands = {
     presence.onSync(() => tell({ channel, event: "sync", list: presence.state }));
   },
 
+  extensions({ socket, id }) {
+    tell({ socket, reply: id, status: "ok", response: sockets.get(socket).conn.extensions });
+  },
+
   ping({ socket, id }) {
     sockets.get(socket).ping((time) => tell({ socket, reply: id, status: "ok", response: time }));
   },

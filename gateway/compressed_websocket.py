@@ -1,0 +1,16 @@
+"""The WebSocket of a client with whom compression is agreed; without it, nothing of this runs."""
+
+from roost.gateway.shard_link import Frames
+from roost.gateway.websocket import WebSocketTransport
+from roost.shared.deflate import deflate_frame
+
+
+class CompressedWebSocket(WebSocketTransport):
+    """Broadcasts come compressed from the shards; what is for this client alone is compressed here."""
+
+    __slots__ = ()
+
+    inflates = True
+
+    def send(self, frame: bytes | Frames) -> None:
+        super().send(frame if isinstance(frame, Frames) else deflate_frame(frame))
