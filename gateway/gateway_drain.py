@@ -45,8 +45,7 @@ class GatewayDrain:
         """Drain. If that is being done or has been done already, nothing changes."""
         if not self.on:
             self.status = DrainStatus(DrainPhase.DRAINING)
-            self._tell_all()
-            self._watching = asyncio.ensure_future(self._watch())
+            self._watching = asyncio.ensure_future(self._carry_through())
         return self.status
 
     def end(self) -> DrainStatus:
@@ -68,13 +67,14 @@ class GatewayDrain:
         for worker in self._workers.children.values():
             worker.link.tell(order)
 
-    async def _watch(self) -> None:
+    async def _carry_through(self) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         clients, complete = await count_clients(self._workers.children.values())
         self.status = DrainStatus(DrainPhase.DRAINING, clients, clients)
         _log.info("draining: new clients are refused, %d are sent away", clients)
-        left = clients
+        self._tell_all()
+        left, complete = await count_clients(self._workers.children.values())
         while left or not complete:
             await asyncio.sleep(LOOK_PERIOD)
             left, complete = await count_clients(self._workers.children.values())
