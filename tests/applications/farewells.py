@@ -1,10 +1,11 @@
-"""Channels that take their time to end."""
+"""Channels that take their time to end, or end of what comes to them."""
 
 import asyncio
 import logging
 from typing import Any
 
-from roost import Channel, Endpoint, Ok, Socket
+from roost import Channel, Endpoint, Ok, Raw, Socket, event
+from roost.gateway.channel_mailbox import MAX_MAILBOX
 
 
 class UserSocket(Socket):
@@ -18,5 +19,18 @@ class LastingChannel(Channel[UserSocket]):
         logging.getLogger("farewells").warning("%s has ended: %s", self.topic, reason)
 
 
+class FloodedChannel(Channel[UserSocket]):
+    @event("hello")
+    async def hello(self, payload: Raw) -> Ok:
+        return Ok()
+
+    @event("flood")
+    async def flood(self, payload: Raw) -> None:
+        for number in range(MAX_MAILBOX + 1):
+            self.send_after(0, number)
+        await asyncio.Event().wait()
+
+
 UserSocket.route("lasting:*", LastingChannel)
+UserSocket.route("flooded:*", FloodedChannel)
 endpoint = Endpoint(sockets={"/socket": UserSocket})

@@ -123,7 +123,8 @@ async def test_a_drain_can_be_called_off_half_way(slow_node: Node) -> None:
     node = slow_node
     async with visitors(node, 6) as clients:
         draining = begin(node, "drain")
-        _, rest = await told(clients, 3)
+        gone, rest = await told(clients, 3)
+        assert len(gone) == len(rest) == 3
         assert (await asyncio.to_thread(node.run, "drain", "--off")).returncode == 0
         code, _, err = await finish(draining)
         assert (code, err) == (1, "the drain was called off: clients are let in again\n")
@@ -176,7 +177,8 @@ async def test_a_node_that_stops_sends_its_clients_away_in_batches_before_it_end
             stopping = begin(node, "stop")
         else:
             node.gateway.send_signal(signal.SIGTERM)
-        _, rest = await told(clients, 3)
+        gone, rest = await told(clients, 3)
+        assert len(gone) == len(rest) == 3
         for client in rest:
             await beats(client)
         with pytest.raises(ConnectionRefusedError):
@@ -227,6 +229,20 @@ async def test_channels_end_in_full_before_a_node_does() -> None:
             assert (await asyncio.to_thread(node.run, "stop")).returncode == 0
             assert await client.closed() == 1012
         assert "lasting:1 has ended: closed\n" in node.logged()
+
+
+async def test_a_channel_whose_mailbox_overflows_is_joined_anew(phoenix: PhoenixJs) -> None:
+    """It ends without its client's wish: so with `phx_error`, after which phoenix.js joins again."""
+    with Node("tests.applications.farewells:endpoint", shards=1, workers=1) as node:
+        async with RawClient(node.url) as client:
+            await client.join("flooded:1")
+            await client.send(["1", "2", "flooded:1", "flood", {}])
+            assert await client.receive() == ["1", "1", "flooded:1", "phx_error", {"reason": "channel_crash"}]
+        channel = await (await phoenix.connect(node.url)).join("flooded:2")
+        channel.send("flood")
+        await channel.sees(event="phx_error")
+        assert (await channel.push("hello"))[0] == "ok"  # phoenix.js holds it back until it has joined again
+        assert "more than 10000 messages wait for it" in node.logged()
 
 
 async def test_a_client_that_lags_behind_gets_the_close_frame_after_all_that_came_before(lone_node: Node) -> None:
