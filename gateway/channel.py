@@ -60,7 +60,10 @@ class Channel(Generic[S]):
         super().__init_subclass__()
         cls._events = event_methods(cls)
         cls._outgoing = intercept_methods(cls)
-        for intercepted in cls.intercepts:
+        declared: Any = cls.intercepts
+        if isinstance(declared, str):
+            raise TypeError(f"{cls.__name__}.intercepts lists events: write ({declared!r},)")
+        for intercepted in declared:
             check_event(intercepted)
         cls._intercepts = tuple(sorted({*cls._outgoing, *cls.intercepts}))
         cls._join_params = Argument(cls.join)
