@@ -11,7 +11,7 @@ from roost.gateway.replies import Error, Ok
 from roost.gateway.review import refusal
 from roost.gateway.session import read_session
 from roost.gateway.telemetry import SocketConnected
-from roost.shared.topics import RESERVED
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.connect_info import ConnectInfo
@@ -69,12 +69,13 @@ def is_admitted(socket: "Socket", verdict: Any) -> bool:
 def wrong_id(socket: "Socket | RawSocket") -> str | None:
     """What is wrong with the socket's id, which is a topic on which an application may publish; None if nothing is."""
     chosen: Any = socket.id
-    match chosen:
-        case str(text) if text.startswith(RESERVED):
-            return f"{type(socket).__name__}.id begins with a zero byte, and such topics are Roost's own"
-        case str() | None:
-            return None
-    return f"{type(socket).__name__}.id must be a str or None, not {value_kind(chosen)}"
+    if not isinstance(chosen, str | None):
+        return f"{type(socket).__name__}.id must be a str or None, not {value_kind(chosen)}"
+    try:
+        application_topic(chosen or "")
+    except ValueError as error:
+        return f"{type(socket).__name__}.id: {error}"
+    return None
 
 
 def refuse(socket: "Socket", verdict: Any) -> bytes:

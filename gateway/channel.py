@@ -11,6 +11,8 @@ from roost.gateway.log_lines import Level, check_level
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
 from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
+from roost.shared.serializer import check_event
+from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
@@ -58,6 +60,11 @@ class Channel(Generic[S]):
         super().__init_subclass__()
         cls._events = event_methods(cls)
         cls._outgoing = intercept_methods(cls)
+        declared: Any = cls.intercepts
+        if isinstance(declared, str):
+            raise TypeError(f"{cls.__name__}.intercepts lists events: write ({declared!r},)")
+        for intercepted in declared:
+            check_event(intercepted)
         cls._intercepts = tuple(sorted({*cls._outgoing, *cls.intercepts}))
         cls._join_params = Argument(cls.join)
         cls._when_slow = WhenSlowRules(cls.__name__, cls.when_slow)
@@ -152,7 +159,7 @@ class Channel(Generic[S]):
 
     async def subscribe(self, topic: str) -> None:
         """Let `handle_info` have what is broadcast on another topic, from now on."""
-        await self._process.extras().subscribe(topic)
+        await self._process.extras().subscribe(application_topic(topic))
 
     async def unsubscribe(self, topic: str) -> None:
         """End what `subscribe` began; without it, nothing happens."""

@@ -13,7 +13,7 @@ from roost.gateway.protocol import Membership, Status
 from roost.gateway.replies import AnyReply
 from roost.gateway.shard_link import Frames
 from roost.shared import serializer
-from roost.shared.serializer import encode_broadcast
+from roost.shared.serializer import check_event, encode_broadcast
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -66,6 +66,7 @@ class ChannelSending:
     def push(self, event: str, payload: Any) -> None:
         """Send the client an event."""
         self._require_joined()
+        check_event(event)
         self._send(self.client.serializer.push(self.join_ref, None, self.membership.topic, event, payload))
 
     def reply(self, ref: Any, reply: AnyReply) -> None:

@@ -92,7 +92,7 @@ class PubSub:
 
     def subscribe(self, topic: str) -> Mailbox:
         """A mailbox for a task: `async with pubsub.subscribe("jobs") as jobs: ...` is subscribed inside the block."""
-        return Mailbox(self._runtime, topic)
+        return Mailbox(self._runtime, application_topic(topic))
 
     async def broadcast(self, topic: str, message: Any) -> None:
         """Send a message to all subscribers of a topic: to mailboxes, and to channels as `handle_info`."""

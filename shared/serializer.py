@@ -91,8 +91,17 @@ def encode_map(value: Any) -> bytes:
     return data
 
 
+def check_event(event: str) -> None:
+    """Raises TypeError or UnicodeEncodeError, so that the code that sends hears of it, and not every shard."""
+    if not isinstance(event, str):
+        raise TypeError(f"an event is a str, not {event!r}")
+    if not event.isascii():
+        event.encode()
+
+
 def encode_broadcast(topic: str, event: str, payload: Any) -> tuple[Form, bytes]:
     """A broadcast's payload as it travels. Raises what `encode_map` raises, and ValueError if a name is too long."""
+    check_event(event)
     if isinstance(payload, bytes):
         binary_messages.encode_broadcast(topic, event, b"")  # the broadcaster hears of it, not the shards
         return Form.BINARY, payload

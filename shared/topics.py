@@ -7,7 +7,11 @@ RESERVED: Final = "\0"
 
 
 def application_topic(topic: str) -> str:
-    """The topic, if an application may publish on it. Raises ValueError."""
+    """The topic, if an application may publish on it. Raises TypeError or ValueError: here, and not in every shard."""
+    if not isinstance(topic, str):
+        raise TypeError(f"a topic is a str, not {topic!r}")
+    if not topic.isascii():
+        topic.encode()
     if topic.startswith(RESERVED):
         raise ValueError(f"topics that begin with a zero byte are Roost's own: {topic!r}")
     return topic

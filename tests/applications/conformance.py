@@ -108,6 +108,25 @@ class CallbackChannel(Channel[UserSocket]):
                 await self.endpoint.broadcast(self.topic, "said", payload)
         return Ok()
 
+    @event("name_badly")
+    async def name_badly(self, payload: dict[str, Any]) -> None:
+        name = payload.get("number", "\ud800")
+        match payload["how"]:
+            case "push":
+                await self.push(name, {})
+            case "broadcast":
+                await self.broadcast(name, {})
+            case "event":
+                await self.endpoint.broadcast(self.topic, name, {})
+            case "topic":
+                await self.endpoint.broadcast(name, "event", {})
+            case "message":
+                await self.endpoint.pubsub.broadcast(name, {})
+            case "subscribe":
+                await self.subscribe(name)
+            case "mailbox":
+                self.endpoint.pubsub.subscribe(name)
+
     @event("push")
     async def pushes(self, payload: dict[str, Any]) -> None:
         await self.push("pushed", payload)

@@ -169,6 +169,21 @@ async def test_statuses_and_reasons_that_are_no_text_crash_the_channel(node: Nod
     assert "the status of a Reply is a str, not 5" in node.logged()
 
 
+@pytest.mark.parametrize("name", [{"number": 5}, {}])
+@pytest.mark.parametrize("how", ["push", "broadcast", "event", "topic", "message", "subscribe", "mailbox"])
+async def test_a_name_that_cannot_be_sent_crashes_its_channel_alone(
+    node: Node, topic: str, how: str, name: dict[str, int]
+) -> None:
+    """A number, or half a character, as an event or a topic: it gets no further than the code that gave it."""
+    async with EitherClient(node.url, "2.0.0") as client, EitherClient(node.url, "2.0.0") as other:
+        await client.joins(topic, response=JOINED)
+        await other.joins(topic, response=JOINED)
+        await client.says("2", topic, "name_badly", {"how": how, **name})
+        await client.hears_crash(topic)
+        await other.says("2", topic, "say", {"how": "broadcast"})
+        await other.hears_broadcast(topic, "said", {"how": "broadcast"})
+
+
 @both
 async def test_ct_26_an_intercept_that_stops(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:

@@ -149,6 +149,15 @@ class TestV2:
         assert encode_broadcast("t" * 256, "e", {})[0] == Form.JSON
 
 
+@pytest.mark.parametrize("event", [None, 5, b"event", ["event"]])
+@pytest.mark.parametrize("payload", [{}, b"data"])
+def test_the_broadcaster_hears_of_an_event_that_is_no_text(event: Any, payload: Any) -> None:
+    with pytest.raises(TypeError, match="an event is a str, not"):
+        encode_broadcast("t", event, payload)
+    with pytest.raises(UnicodeEncodeError):
+        encode_broadcast("t", "\ud800", payload)
+
+
 class TestV1:
     def test_there_are_no_binary_messages(self) -> None:
         with pytest.raises(TypeError):
