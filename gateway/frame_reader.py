@@ -34,7 +34,6 @@ _utf8: Final = codecs.getincrementaldecoder("utf-8")
 _WHOLE_TEXT: Final = 0x81
 _COMPRESSED: Final = 0x40
 """RSV1: the first frame of a compressed message (RFC 7692, section 6)."""
-_RESERVED: Final = 0x70
 _OPCODE: Final = 0x0F
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY)
 _MASKED: Final = 0x80
@@ -189,9 +188,7 @@ class FrameReader:
     def _begin_frame(self, library: ServerProtocol, data: bytes, at: int) -> int:
         """Hide from the library, which knows nothing of it, that a message is compressed."""
         first = data[at]
-        self._deflated = (
-            self._compressed_text != _WHOLE_TEXT and first & _RESERVED == _COMPRESSED and first & _OPCODE in _DATA
-        )
+        self._deflated = self._compressed_text != _WHOLE_TEXT and first & _COMPRESSED > 0 and first & _OPCODE in _DATA
         if not self._deflated:
             return at
         library.receive_data(bytes((first & ~_COMPRESSED,)))

@@ -47,6 +47,9 @@ class TestDeflateFrame:
         ):
             assert deflate_frame(frame) is frame
 
+    def test_the_end_of_a_flush_is_left_out(self) -> None:
+        assert not deflate_frame(text_frame(b"x" * 1000)).endswith(b"\x00\x00\xff\xff")
+
     def test_a_window_of_the_agreed_size_is_enough(self) -> None:
         """A repetition further back than the window is not referred to."""
         frame = deflate_frame(text_frame(b"".join(b"%d," % number for number in range(10_000)) * 2))
