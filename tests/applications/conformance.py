@@ -78,7 +78,7 @@ class CallbackChannel(Channel[UserSocket]):
         return Ok({"flavour": self.flavour})
 
     async def terminate(self, reason: str | BaseException) -> None:
-        await self.endpoint.broadcast("callbacks:watch", "terminated", {"topic": self.topic, "reason": str(reason)})
+        await self.endpoint.broadcast(f"callbacks:watch:{self.topic}", "terminated", {"reason": str(reason)})
 
     async def handle_info(self, message: Any) -> Stop | None:
         match message:

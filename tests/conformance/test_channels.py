@@ -28,13 +28,13 @@ def topic(request: pytest.FixtureRequest) -> str:
     return f"callbacks:{request.node.name}"
 
 
-async def watching(client: EitherClient) -> None:
-    """Hear what channels terminate by."""
-    await client.joins("callbacks:watch", response=JOINED)
+async def watching(client: EitherClient, topic: str) -> None:
+    """Hear what the channels of a topic terminate by."""
+    await client.joins(f"callbacks:watch:{topic}", response=JOINED)
 
 
 async def hears_the_end(watcher: EitherClient, topic: str, reason: str) -> None:
-    await watcher.hears_broadcast("callbacks:watch", "terminated", {"topic": topic, "reason": reason})
+    await watcher.hears_broadcast(f"callbacks:watch:{topic}", "terminated", {"reason": reason})
 
 
 @both
@@ -98,7 +98,7 @@ async def test_ch_06_a_later_reply_wants_a_message_with_a_ref(node: Node, topic:
 @both
 async def test_ct_06_a_refused_join(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.says("1", topic, "phx_join", {"refuse": ["not", "today"]})
         await client.hears_reply("1", topic, {"reason": ["not", "today"]}, status="error")
         await hears_the_end(watcher, topic, "shutdown")
@@ -109,7 +109,7 @@ async def test_ct_06_a_refused_join(node: Node, topic: str, vsn: str) -> None:
 async def test_ct_07_a_join_that_returns_garbage(node: Node, topic: str, vsn: str) -> None:
     """After a join that crashed `terminate` does not run, as in Phoenix, where the channel has no socket yet."""
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.says("1", topic, "phx_join", {"garbage": True})
         await client.hears_reply("1", topic, {"reason": "join crashed"}, status="error")
         await client.says("2", topic, "phx_join", {"refuse": "now it does"})
@@ -120,7 +120,7 @@ async def test_ct_07_a_join_that_returns_garbage(node: Node, topic: str, vsn: st
 @both
 async def test_ct_13_a_crash_runs_terminate(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
         await client.says("2", topic, "crash")
         await client.hears_crash(topic)
@@ -132,7 +132,7 @@ async def test_ct_13_a_crash_runs_terminate(node: Node, topic: str, vsn: str) ->
 @pytest.mark.parametrize("reply", [None, {}, {"bye": 1}])
 async def test_ct_14_and_15_a_stop(node: Node, topic: str, vsn: str, reason: str, reply: Any) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
         await client.says("2", topic, "stop", {"reason": reason} | ({} if reply is None else {"reply": reply}))
         if reply is not None:
@@ -146,7 +146,7 @@ async def test_ct_14_and_15_a_stop(node: Node, topic: str, vsn: str, reason: str
 @both
 async def test_a_stop_for_another_reason_is_an_error(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
         await client.says("2", topic, "stop", {"reason": "full", "reply": {"bye": 1}})
         await client.hears_reply("2", topic, {"bye": 1})
@@ -187,9 +187,9 @@ async def test_a_name_that_cannot_be_sent_crashes_its_channel_alone(
 @both
 async def test_ct_26_an_intercept_that_stops(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
-        await watcher.says("2", "callbacks:watch", "elsewhere", {"topic": topic, "event": "stops"})
+        await watcher.says("2", f"callbacks:watch:{topic}", "elsewhere", {"topic": topic, "event": "stops"})
         await client.hears_close(topic)
         await hears_the_end(watcher, topic, "shutdown")
 
@@ -197,7 +197,7 @@ async def test_ct_26_an_intercept_that_stops(node: Node, topic: str, vsn: str) -
 @both
 async def test_ct_27_to_29_what_a_channel_tells_itself(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
         await client.says("2", topic, "tell_myself", {"push": {"n": 1}})
         await client.hears_push(topic, "pushed", {"n": 1})
@@ -219,7 +219,7 @@ async def test_ct_30_a_question_to_a_channel(node: Node, topic: str, vsn: str) -
 @both
 async def test_ct_32_leaving_twice(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as watcher, EitherClient(node.url, vsn) as client:
-        await watching(watcher)
+        await watching(watcher, topic)
         await client.joins(topic, response=JOINED)
         await client.says("2", topic, "phx_leave")
         await client.hears_reply("2", topic)
@@ -233,10 +233,10 @@ async def test_ct_32_leaving_twice(node: Node, topic: str, vsn: str) -> None:
 async def test_ct_37_a_broadcast_of_another_topic_is_the_codes(node: Node, topic: str, vsn: str) -> None:
     async with EitherClient(node.url, vsn) as client:
         await client.joins(topic, response=JOINED)
-        await client.says("2", topic, "listen", {"topic": "news"})
+        await client.says("2", topic, "listen", {"topic": f"news of {topic}"})
         await client.hears_reply("2", topic)
-        await client.says("3", topic, "elsewhere", {"topic": "news", "event": "late"})
-        await client.hears_push(topic, "relayed", {"topic": "news", "event": "late", "payload": {}})
+        await client.says("3", topic, "elsewhere", {"topic": f"news of {topic}", "event": "late"})
+        await client.hears_push(topic, "relayed", {"topic": f"news of {topic}", "event": "late", "payload": {}})
 
 
 async def test_ct_38_a_message_without_handle_info(node: Node) -> None:
