@@ -19,7 +19,7 @@ LIMIT = 10.0
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with Node("tests.applications.transports:endpoint", shards=2, workers=1) as running:
+    with Node("tests.applications.transports:endpoint", shards=1, workers=1) as running:
         yield running
 
 
