@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from roost.shared import control, envelopes
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
+from roost.shared.drain import Pace
 from roost.shared.envelopes import BadEnvelope, Envelope, Envelopes, encode_envelope
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
@@ -25,12 +26,18 @@ maps = st.builds(
 )
 addresses = st.lists(st.tuples(text, st.integers(0, 65535)), max_size=2).map(tuple)
 
+paces = st.builds(Pace, numbers, st.floats(0, 60), st.floats(0, 60))
+
 fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartShard: (slots, numbers, text),
     control.StartWorker: (numbers, text, text, addresses, st.lists(text).map(tuple)),
     control.Ready: (),
     control.Failed: (text,),
-    control.Stop: (small, st.floats(0, 60), st.floats(0, 60)),
+    control.Stop: (paces, st.floats(0, 60), st.floats(0, 60)),
+    control.Drain: (paces,),
+    control.Admit: (),
+    control.DrainGateway: (st.booleans(),),
+    control.AskDrain: (),
     control.MapChanged: (maps,),
     control.WorkerExited: (numbers,),
     control.JoinNode: (numbers,),
