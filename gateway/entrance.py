@@ -42,13 +42,14 @@ _log = logging.getLogger("roost.entrance")
 class Entrance(asyncio.Protocol):
     """One connection until it is known whose it is; if it is ours, until the handshake is done."""
 
-    __slots__ = ("_data", "_deciding", "_place", "_site", "_transport", "_upgrading", "heard")
+    __slots__ = ("_data", "_deciding", "_peer", "_place", "_site", "_transport", "_upgrading", "heard")
 
     def __init__(self, site: "Site", *, upgrading: bool) -> None:
         """`upgrading`: the connection had other requests before, so uvicorn has read the head and hands it over."""
         self._site = site
         self._upgrading = upgrading
         self._transport: asyncio.Transport
+        self._peer: tuple[str, int] | None = None
         self._place: Place | None = None
         self._data = b""
         self._deciding = False
@@ -58,7 +59,7 @@ class Entrance(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
+        peer = self._peer = transport.get_extra_info("peername")
         self._place = self._site.capacity.enter(peer[0] if peer else "")
         if self._place is None:
             self._transport.abort()
@@ -136,7 +137,7 @@ class Entrance(asyncio.Protocol):
     def _surroundings(self) -> Surroundings | None:
         """None if the client is gone already."""
         transport = self._transport
-        peer = transport.get_extra_info("peername")
+        peer = self._peer
         here = transport.get_extra_info("sockname")
         if peer is None or here is None:
             return None

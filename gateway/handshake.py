@@ -4,6 +4,8 @@ The request is judged by the websockets library. Refusals are answered as Phoeni
 that names the first offending header, 403 with an empty body when the version refuses.
 """
 
+import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 from roost.gateway.requirement import parse_version
 from roost.gateway.serializers import BUILT_IN, Served
@@ -22,6 +25,20 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 SHOWN_CHARS: Final = 200
 """Characters of a client's text that a log line has room for."""
 
+MAX_REMEMBERED: Final = 64
+"""Versions, and kinds of upgrade requests, of which is remembered how they were judged."""
+
+_JUDGED: Final = (
+    "connection",
+    "upgrade",
+    "sec-websocket-version",
+    "origin",
+    "sec-websocket-extensions",
+    "sec-websocket-protocol",
+)
+"""What a request is judged by, besides its key."""
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
+"""16 bytes in base64."""
 _ACCEPTED: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
@@ -84,34 +101,57 @@ def target_path(head: bytes) -> str | None:
 def choose_serializer(params: dict[str, Any], served: Served = BUILT_IN) -> Serializer:
     """The serializer for the `vsn` parameter; without one the client speaks V1, as in Phoenix. Raises Refused."""
     asked = params.get("vsn", "1.0.0")
-    version = parse_version(asked) if isinstance(asked, str) else None
-    for serializer, requirement in served:
-        if version is not None and requirement.matches(version):
-            return serializer
+    serializer = _serializer_for(asked, served) if isinstance(asked, str) else None
+    if serializer is not None:
+        return serializer
     wanted = " and ".join(requirement.text for _, requirement in served)
     shown = repr(asked)[:SHOWN_CHARS]
     raise Refused(HTTPStatus.FORBIDDEN, reason=f"the client asks for vsn {shown}; {wanted} are served")
 
 
+@lru_cache(MAX_REMEMBERED)
+def _serializer_for(asked: str, served: Served) -> Serializer | None:
+    version = parse_version(asked)
+    if version is None:
+        return None
+    return next((serializer for serializer, requirement in served if requirement.matches(version)), None)
+
+
 class Judge:
-    """Judges upgrade requests; one serves all of a worker's connections."""
+    """Judges upgrade requests; one serves all of a worker's connections.
+
+    The library looks at each kind of request once: what differs from one client to the next is the key alone.
+    """
 
     def __init__(self) -> None:
         self._protocol = ServerProtocol()
+        self._passed: set[tuple[str, ...]] = set()
+        """What the library has let pass before."""
 
     def accept(self, head: RequestHead, subprotocol: str | None = None, extension: str | None = None) -> bytes:
         """The response that opens the connection, with what was agreed on. Raises Refused."""
         if head.version != "1.1":
             raise Refused(HTTPStatus.BAD_REQUEST, f"HTTP version {head.version} unsupported")
-        request = Request(head.path, head.headers, method=head.method, protocol="HTTP/1.1")
-        try:
-            accept, _, _ = self._protocol.process_request(request)
-        except InvalidHandshake as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, _offence(head.headers) or str(error)) from None
+        accept = self._accept_key(head)
         chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
         if extension:
             chosen += f"Sec-WebSocket-Extensions: {extension}\r\n"
         return _ACCEPTED % (accept.encode(), chosen.encode())
+
+    def _accept_key(self, head: RequestHead) -> str:
+        headers = head.headers
+        kind = (head.method, *["\n".join(headers.get_all(name)) for name in _JUDGED])
+        keys = headers.get_all("sec-websocket-key")
+        if kind in self._passed and len(keys) == 1 and _KEY.fullmatch(keys[0]):
+            return accept_key(keys[0])
+        request = Request(head.path, headers, method=head.method, protocol="HTTP/1.1")
+        try:
+            accept, _, _ = self._protocol.process_request(request)
+        except InvalidHandshake as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, _offence(headers) or str(error)) from None
+        if len(self._passed) < MAX_REMEMBERED:
+            self._passed.add(kind)
+        return accept
 
 
 def response(status: int, body: str | bytes = b"", kind: str = "text/plain; charset=utf-8", more: str = "") -> bytes:

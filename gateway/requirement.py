@@ -30,7 +30,7 @@ def parse_version(text: str) -> Version | None:
     return int(match["major"]), int(match["minor"]), int(match["patch"]), _pre(match["pre"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
     """Conditions on a version."""
 

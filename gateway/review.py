@@ -1,5 +1,6 @@
 """What Phoenix looks at before an application is asked whether a client may connect, in Phoenix's order. Pure."""
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
@@ -8,7 +9,7 @@ import msgspec
 from websockets.datastructures import Headers
 
 from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
-from roost.gateway.handshake import SHOWN_CHARS, Refused, RequestHead, choose_serializer, response
+from roost.gateway.handshake import MAX_REMEMBERED, SHOWN_CHARS, Refused, RequestHead, choose_serializer, response
 from roost.gateway.mount import Mount
 from roost.gateway.origin import Origin, OriginPolicy
 from roost.gateway.query import BadQuery, decode_query
@@ -105,10 +106,16 @@ def read_params(request: Requested, path_params: dict[str, str]) -> dict[str, An
 def read_uri(request: Requested, around: Surroundings) -> Uri:
     """What the client asked for, by its own words as far as they can be read."""
     scheme = "https" if around.secure else "http"
-    asked = Origin.parse(f"{scheme}://{next(iter(request.headers.get_all('host')), '')}")
-    if asked.host is None or asked.port is None:
-        return Uri(scheme, around.address, around.port, request.path, request.query)
-    return Uri(scheme, asked.host, asked.port, request.path, request.query)
+    asked = _asked_for(scheme, next(iter(request.headers.get_all("host")), ""))
+    host, port = asked or (around.address, around.port)
+    return Uri(scheme, host, port, request.path, request.query)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _asked_for(scheme: str, host: str) -> tuple[str, int] | None:
+    """The host and port that a Host header names; None if it cannot be read."""
+    asked = Origin.parse(f"{scheme}://{host}")
+    return None if asked.host is None or asked.port is None else (asked.host, asked.port)
 
 
 def check_origin(policy: OriginPolicy | None, request: Requested, uri: Uri, host: str | None) -> None:

@@ -9,6 +9,7 @@ import zmq
 
 from roost.gateway.books import Books
 from roost.gateway.delivery import Arrival, Delivery, Open
+from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
 from roost.gateway.turn import Turn
 from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
@@ -42,7 +43,8 @@ class Uplink:
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch
-        turn.at_end = self._flush
+        self._gathering = Gathering()
+        turn.at_end = self._end_turn
         turn.wake()
         self._tick = loop.call_later(TICK, self._on_tick)
 
@@ -80,6 +82,7 @@ class Uplink:
     ) -> "Subscription":
         """Subscribe; `inbox.confirmed(subscription)` is called when it stands."""
         self._turn.wake()
+        self._gathering.subscribe()
         return self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
 
     def subscriber(self, number: int) -> Any:
@@ -96,6 +99,7 @@ class Uplink:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
         number = self._delivery.publish(topic, form, event, payload, sender)
         if number:
+            self._gathering.hurry()
             self._turn.wake()
         return number
 
@@ -169,6 +173,12 @@ class Uplink:
         if not self._linked.is_set() and self._delivery.linked():
             self._linked.set()
         self._turn.wake()
+
+    def _end_turn(self) -> None:
+        if self._gathering.waits():
+            self._turn.wake()
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         now = self._loop.time()

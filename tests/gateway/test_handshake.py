@@ -48,6 +48,26 @@ def refusal(request: bytes) -> tuple[int, str]:
     return refused.value.status, refused.value.body
 
 
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Connection": st.sampled_from(["Upgrade", "keep-alive, Upgrade", "close"]),
+        "Upgrade": st.sampled_from(["websocket", "WebSocket", "h2c"]),
+        "Sec-WebSocket-Key": st.sampled_from(["dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAAAB==", "short", "é"]),
+        "Sec-WebSocket-Version": st.sampled_from(["13", "8"]),
+        "Sec-WebSocket-Extensions": st.sampled_from(["permessage-deflate", "x;;y"]),
+        "Sec-WebSocket-Protocol": st.sampled_from(["phoenix", "a b"]),
+    },
+).map(lambda changed: GOOD | changed)
+
+
+def verdict(judge: Judge, headers: dict[str, str]) -> bytes | tuple[int, str]:
+    try:
+        return judge.accept(RequestHead(head(headers)))
+    except Refused as refused:
+        return refused.status, refused.body
+
+
 class TestAccepting:
     """What opens a connection."""
 
@@ -88,6 +108,20 @@ class TestAccepting:
         for change in (str.upper, str.lower):
             shouted = {change(name): value for name, value in GOOD.items()}
             assert Judge().accept(RequestHead(head(shouted))).startswith(b"HTTP/1.1 101 ")
+
+    @given(st.lists(HEADERS, min_size=1, max_size=6))
+    def test_what_a_judge_remembers_changes_no_verdict(self, requests: list[dict[str, str]]) -> None:
+        judge = Judge()
+        judge.accept(RequestHead(head(GOOD)))
+        for headers in requests:
+            assert verdict(judge, headers) == verdict(Judge(), headers)
+
+    def test_two_keys_are_one_too_many_even_for_a_kind_that_passed(self) -> None:
+        judge = Judge()
+        judge.accept(RequestHead(head(GOOD)))
+        request = head(GOOD).replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        with pytest.raises(Refused):
+            judge.accept(RequestHead(request))
 
     def test_one_judge_serves_many(self) -> None:
         judge = Judge()
