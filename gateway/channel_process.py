@@ -5,6 +5,7 @@ A channel that has nothing to do costs no task and no queue.
 
 from collections.abc import Mapping
 from functools import partial
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import Question
@@ -40,7 +41,7 @@ class ChannelProcess(ChannelMailbox):
         self.membership = membership
         self.channel = channel
         # A join without join_ref is known to its channel by its ref (Phoenix 1.8, `Phoenix.Channel.Server`).
-        self.join_ref = join.ref if join.join_ref is None else join.join_ref
+        self.join_ref = join.ref if membership.join_ref is None else membership.join_ref
         self.subscription: Subscription | None = None
         self._answering: Any = join
         """What is being answered: a client's message, and while the subscription is awaited, the join's response."""
@@ -66,7 +67,7 @@ class ChannelProcess(ChannelMailbox):
         channel = self.channel
         channel.socket = self.client.socket
         channel.topic = self.membership.topic
-        channel.subtopic = subtopic
+        channel.subtopic = intern(subtopic)
         channel._process = self
         telemetry = self.client.runtime.telemetry
         if ChannelJoined in telemetry.attached:

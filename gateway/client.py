@@ -64,7 +64,7 @@ class Client:
         """By which the shard of all the client's subscriptions is chosen."""
         self.closed = False
         self._held_back = 0
-        self._protocol = ClientProtocol(socket.find, socket.max_channels)
+        self._protocol = ClientProtocol(type(socket))
         socket.freeze()
         self._by_id: Subscription | None = None
         """To the topic that is the socket's id, by which code can disconnect it."""

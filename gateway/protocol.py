@@ -13,9 +13,9 @@ Phoenix a join blocks the whole connection; what a client can see of the one top
 A topic that is joined again gets a new `Membership`. An answer that comes late quotes its own and is known by it.
 """
 
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from sys import intern
+from typing import Any, Final, NamedTuple, Protocol
 
 from roost.shared.serializer import Message, Reply
 
@@ -39,13 +39,14 @@ class Status(Enum):
 
 
 class Membership:
-    """One joining of one topic."""
+    """One joining of one topic. Its texts are those of thousands of others: each is kept once."""
 
     __slots__ = ("join_ref", "process", "ref", "replaced", "status", "topic", "waiting")
 
     def __init__(self, topic: str, message: Message) -> None:
-        self.topic = topic
-        self.join_ref = message.join_ref
+        self.topic = intern(topic)
+        join_ref = message.join_ref
+        self.join_ref = intern(join_ref) if type(join_ref) is str else join_ref
         """What the client's messages are compared with; null if its join had none."""
         self.ref = message.ref
         """The ref of the join, until it is answered."""
@@ -129,14 +130,23 @@ class Resume(NamedTuple):
 Effect = Answer | Refuse | Push | Start | Confirm | Forward | Leave | Discard | Wait | Resume
 
 
+class Routing(Protocol):
+    """What the rules ask of a class of sockets."""
+
+    max_channels: int
+    """Channels that one connection may join."""
+
+    def find(self, topic: str) -> Any:
+        """The route of a topic, None if there is none."""
+
+
 class ClientProtocol:
-    """The state of one client. `find` answers the route of a topic, None if there is none."""
+    """The state of one client."""
 
-    __slots__ = ("_find", "_max_channels", "topics")
+    __slots__ = ("_routing", "topics")
 
-    def __init__(self, find: Callable[[str], Any], max_channels: int = MAX_CHANNELS) -> None:
-        self._find = find
-        self._max_channels = max_channels
+    def __init__(self, routing: Routing) -> None:
+        self._routing = routing
         self.topics: dict[str, Membership] = {}
 
     def receive(self, message: Message) -> list[Effect]:
@@ -198,10 +208,11 @@ class ClientProtocol:
         return [Leave(membership, message)]
 
     def _join(self, message: Message, replaced: Membership | None) -> list[Effect]:
-        route = self._find(message.topic)
-        if route is not None and len(self.topics) < self._max_channels:
-            membership = self.topics[message.topic] = Membership(message.topic, message)
+        route = self._routing.find(message.topic)
+        if route is not None and len(self.topics) < self._routing.max_channels:
+            membership = Membership(message.topic, message)
             membership.replaced = replaced
+            self.topics[membership.topic] = membership
             return [Start(membership, route, message)]
         refusal = Refuse((_unmatched(message) if route is None else _too_many(message)).reply)
         return [refusal, _close(replaced)] if replaced else [refusal]

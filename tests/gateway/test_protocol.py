@@ -44,8 +44,12 @@ Step = tuple[Any, ...]
 """One thing that is seen from outside: a frame for the client, or something that a channel is told."""
 
 
-def find(topic: str) -> str | None:
-    return "route" if topic.startswith("room:") else None
+class Topics:
+    def __init__(self, max_channels: int) -> None:
+        self.max_channels = max_channels
+
+    def find(self, topic: str) -> str | None:
+        return "route" if topic.startswith("room:") else None
 
 
 def reply(join_ref: Any, message: Message, status: str, response: Any) -> Step:
@@ -165,7 +169,7 @@ class Client:
     """What `gateway/client.py` makes of the rules' effects, with the channels left to the test."""
 
     def __init__(self, max_channels: int = MAX_CHANNELS) -> None:
-        self.protocol = ClientProtocol(find, max_channels)
+        self.protocol = ClientProtocol(Topics(max_channels))
         self.memberships: list[Membership] = []
         self.confirmed: list[int] = []
         self.waiting = 0
