@@ -17,6 +17,10 @@ from tests.load.orders import Address, Join, Joined, LoadTestFailed, Seat
 RETRY_PAUSE: Final = 0.02
 """Seconds before whom the server turned away comes back, as when it is not listening yet."""
 
+STANDSTILL: Final = 10.0
+"""Seconds without a single join in which attempts were turned away; then joining is given up, for a server that lets
+nobody in would otherwise be asked until the time is up."""
+
 Receive = Callable[[memoryview], int]
 """Reads what has come into a buffer, returns the number of bytes."""
 
@@ -87,6 +91,9 @@ class _Arrival:
         self._queue = deque(seat.room for seat in order.seats for _ in range(seat.members))
         self._under_way: dict[int, Newcomer] = {}
         self._outcome = Joined()
+        self._last_join = time.monotonic()
+        self._failures_then = 0
+        """How many attempts had failed when the last client joined."""
         crowd.seats += order.seats
 
     def run(self) -> Joined:
@@ -96,8 +103,7 @@ class _Arrival:
             for descriptor, _ in self._crowd.epoll.poll(RETRY_PAUSE, self._order.at_once):
                 self._advance(descriptor)
             self._crowd.board.note(Tally.JOINED, self._crowd.process, self._outcome.clients)
-            if time.monotonic() > began + self._order.limit:
-                raise LoadTestFailed(self._too_late())
+            self._give_up_in_time(began)
         self._outcome.seconds = time.monotonic() - began
         self._outcome.cpu = time.process_time() - cpu
         return self._outcome
@@ -130,6 +136,7 @@ class _Arrival:
             del self._under_way[descriptor]
             self._outcome.latency.record(time.monotonic_ns() - newcomer.began)
             self._outcome.clients += 1
+            self._last_join, self._failures_then = time.monotonic(), self._outcome.failures
             self._crowd.admit(newcomer)
 
     def _hear_from_member(self, descriptor: int) -> None:
@@ -147,8 +154,14 @@ class _Arrival:
         self._outcome.reason = str(why)
         time.sleep(0 if self._under_way else RETRY_PAUSE)
 
-    def _too_late(self) -> str:
+    def _give_up_in_time(self, began: float) -> None:
+        now = time.monotonic()
+        stuck = now > self._last_join + STANDSTILL and self._outcome.failures > self._failures_then
+        if stuck or now > began + self._order.limit:
+            raise LoadTestFailed(self._too_late(now - began))
+
+    def _too_late(self, seconds: float) -> str:
         clients, failures = self._outcome.clients, self._outcome.failures
         left = len(self._queue) + len(self._under_way)
         why = f"; {failures} attempts failed, the last because {self._outcome.reason}" if failures else ""
-        return f"after {self._order.limit:g} s {clients} clients had joined and {left} had not{why}"
+        return f"after {seconds:.0f} s {clients} clients had joined and {left} had not{why}"

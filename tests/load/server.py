@@ -1,6 +1,7 @@
 """The servers that can be driven: a node of our own, one that runs already, the bare loop."""
 
 import contextlib
+import ipaddress
 import json
 import os
 import shutil
@@ -12,13 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.load.orders import Address, LoadTestFailed
 
 ROOT: Final = Path(__file__).parents[2]
 APP: Final = "examples.playground:endpoint"
-SOCKET_PATH: Final = "/socket/websocket?vsn=2.0.0"
+PROTOCOL_VERSION: Final = "2.0.0"
+"""The serializer that the generator speaks; a client that names none gets the first."""
+SOCKET_PATH: Final = f"/socket/websocket?vsn={PROTOCOL_VERSION}"
 START_LIMIT: Final = 30.0
 STOP_LIMIT: Final = 12.0
 ANSWER_LIMIT: Final = 10.0
@@ -55,7 +58,7 @@ class RunningServer:
     def __init__(self, url: str, run_dir: str | None) -> None:
         """With its run directory, CPU and memory can be told too. Raises LoadTestFailed if it is elsewhere."""
         self.name = "server"
-        self.address = _local_address(url)
+        self.address = local_address(url)
         self._run_dir = run_dir
 
     def processes(self) -> list[ServerProcess]:
@@ -215,13 +218,27 @@ def _node_processes(status: Any) -> list[ServerProcess]:
     ]
 
 
-def _local_address(url: str) -> Address:
+def local_address(url: str) -> Address:
+    """Where a server's socket is, with the protocol's version added. Raises LoadTestFailed if it is elsewhere."""
     parts = urlsplit(url)
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
-    if parts.scheme not in ("ws", "http") or not host.startswith("127."):
+    if parts.scheme not in ("ws", "http") or not _is_loopback(host):
         raise LoadTestFailed(f"{url} is no ws:// address of this machine: load tests go nowhere else")
-    path = parts.path if parts.path not in ("", "/") else SOCKET_PATH
-    return Address(host, parts.port or 80, f"{path}?{parts.query}" if parts.query else path)
+    versions = parse_qs(parts.query).get("vsn", [])
+    if versions not in ([], [PROTOCOL_VERSION]):
+        raise LoadTestFailed(f"{url} asks for vsn={versions[-1]}, but the load tests speak {PROTOCOL_VERSION} alone")
+    if parts.path in ("", "/"):
+        return Address(host, parts.port or 80, SOCKET_PATH)
+    named = [] if versions else [f"vsn={PROTOCOL_VERSION}"]
+    query = "&".join([*filter(None, [parts.query]), *named])
+    return Address(host, parts.port or 80, f"{parts.path}?{query}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
