@@ -3,6 +3,7 @@
 import json as json_format
 import resource
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -11,13 +12,16 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from tests.load import scenarios, table
+from tests.load import bars, comparison, scenarios, table
 from tests.load.display import Display
 from tests.load.options import scenario
 from tests.load.orders import LoadTestFailed
+from tests.load.peer import PEERS
 from tests.load.plan import Crowding, Visits, Work
+from tests.load.ratios import Comparison, markdown
 from tests.load.result import Report
 from tests.load.scenarios import Setup
+from tests.load.scratch import FOLDER, Scratch
 
 app: Final = typer.Typer(
     help="Load tests: start a node, drive it, compare it with a bare loop that only writes.",
@@ -210,6 +214,44 @@ def table_of_the_readme(
         json.write_text(json_format.dumps([report.as_data() for report in reports], indent=2) + "\n")
     if not all(report.faultless() for report in reports):
         raise typer.Exit(1)
+
+
+@app.command("peers")
+def next_to_peers(
+    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(PEERS)}; may be given again.")] = None,
+    trial: Annotated[list[str] | None, typer.Option(help="One kind of work, not all; may be given again.")] = None,
+    seconds: Seconds = 3.0,
+    clients: Annotated[int, typer.Option(min=1, max=18_000, help="Clients that join.")] = 2000,
+    members: Annotated[int, typer.Option(min=2, max=18_000, help="Clients in the large room.")] = 1000,
+    shards: Annotated[int | None, typer.Option(min=1, help="Shards of the node.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers of the node.")] = None,
+    scratch: Annotated[Path, typer.Option(help="The folder that they are installed into.")] = FOLDER,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep what that file has of other peers and trials.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a picture to this file, as SVG.")] = None,
+) -> None:
+    """The same work for other servers, with Roost before and after each: a table of ratios, in Markdown."""
+    known = {each.key: each for each in comparison.trials(clients, members)}
+    peers = [PEERS[name] for name in _chosen("peer", only, PEERS)]
+    tests = [known[key] for key in _chosen("trial", trial, known)]
+    found = comparison.compare(
+        Setup(Display(), shards=shards, workers=workers), Scratch(scratch), peers, tests, seconds
+    )
+    if keep and json and json.exists():
+        found.add(Comparison.from_data(json_format.loads(json.read_text())))
+    print(markdown(found))
+    if json:
+        json.write_text(json_format.dumps(found.as_data(), indent=2) + "\n")
+    if plot:
+        plot.write_text(bars.svg(found))
+
+
+def _chosen(what: str, wanted: list[str] | None, known: Mapping[str, object]) -> list[str]:
+    """In the order that they are known in; all if none was chosen."""
+    for name in wanted or ():
+        if name not in known:
+            raise LoadTestFailed(f"there is no {what} {name!r}: choose of {', '.join(known)}")
+    return [name for name in known if not wanted or name in wanted]
 
 
 def _crowding(clients: int, rooms: int, at_once: int) -> Crowding:

@@ -55,7 +55,9 @@ class Bench:
         self._processes = server.processes()
         self._base = memory(self._processes)
         self._board = Board(crowding.rooms, processes + visitor_processes)
-        self._fleet = Fleet(server.address, crowding.clients, processes + visitor_processes, self._board)
+        self._fleet = Fleet(
+            server.address, server.dialect, crowding.clients, processes + visitor_processes, self._board
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +101,7 @@ class Bench:
         """Bytes for each client beyond what the processes had before clients came, by kind."""
         time.sleep(SETTLE)
         now = memory(self._processes)
-        return {kind: (size - self._base[kind]) / self.crowding.clients for kind, size in now.items()}
+        return {kind: (size - self._base.get(kind, 0)) / self.crowding.clients for kind, size in now.items()}
 
     # Work
 

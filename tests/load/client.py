@@ -7,10 +7,9 @@ import socket
 import time
 from typing import Final
 
-import msgspec
-
+from tests.load.dialects.dialect import Dialect, Dialogue, Refused
 from tests.load.orders import Address
-from tests.load.wire import TEXT, NotWebSocket, check_handshake, client_frame, cut_frame, handshake, join_text, topic_of
+from tests.load.wire import CLOSE, NotWebSocket, check_handshake, client_frame, cut_frame, handshake
 
 CONNECT_LIMIT: Final = 5.0
 """Seconds in which the kernel must have connected; on one machine it takes microseconds or is refused."""
@@ -27,18 +26,20 @@ class TurnedAway(Exception):
 class Newcomer:
     """One client until it has joined its room."""
 
-    __slots__ = ("_upgraded", "began", "rest", "room", "socket")
+    __slots__ = ("_dialect", "_dialogue", "began", "rest", "room", "socket")
 
-    def __init__(self, address: Address, source: str | None, room: int) -> None:
+    def __init__(self, address: Address, source: str | None, room: int, dialect: Dialect) -> None:
         """Connect and ask for a WebSocket. Raises TurnedAway."""
         self.began = time.monotonic_ns()
         self.room = room
         self.rest = b""
         """What has come and is not read; once the client has joined, what followed the reply."""
-        self._upgraded = False
+        self._dialect = dialect
+        self._dialogue: Dialogue | None = None
+        """What is said once the connection is a WebSocket."""
         self.socket = _connected(address, source)
         try:
-            self._write(handshake(address.host, address.port, address.path))
+            self._write(handshake(address.host, address.port, dialect.path(address.path, room)))
         except TurnedAway:
             self.socket.close()
             raise
@@ -54,30 +55,39 @@ class Newcomer:
         if not data:
             raise TurnedAway("the server closed the connection")
         self.rest += data
-        return self._joined() if self._upgraded else self._upgrade()
+        return self._upgrade() if self._dialogue is None else self._joined(self._dialogue)
 
     def _upgrade(self) -> bool:
         head, end, rest = self.rest.partition(_END_OF_HEAD)
-        if end:
-            try:
-                check_handshake(head)
-            except NotWebSocket as error:
-                raise TurnedAway(f"the server answered the handshake with {error}") from None
-            self._upgraded, self.rest = True, rest
-            self._write(client_frame(join_text(topic_of(self.room)), os.urandom(4)))
-        return False
+        if not end:
+            return False
+        try:
+            check_handshake(head)
+        except NotWebSocket as error:
+            raise TurnedAway(f"the server answered the handshake with {error}") from None
+        self._dialogue, self.rest = self._dialect.join(self.room), rest
+        try:
+            self._say(next(self._dialogue))
+        except StopIteration:
+            return True
+        return self._joined(self._dialogue)
 
-    def _joined(self) -> bool:
+    def _joined(self, dialogue: Dialogue) -> bool:
         while (cut := cut_frame(self.rest)) is not None:
             frame, self.rest = cut
-            if frame.opcode != TEXT:
+            if frame.opcode == CLOSE:
                 raise TurnedAway("the server closed the WebSocket")
-            _, _, _, event, payload = msgspec.json.decode(frame.payload)
-            if event == "phx_reply":
-                if payload["status"] != "ok":
-                    raise TurnedAway(f"the server refused the join: {frame.payload.decode()}")
+            try:
+                self._say(dialogue.send(frame))
+            except StopIteration:
                 return True
+            except Refused as answer:
+                raise TurnedAway(f"the server refused the join: {answer}") from None
         return False
+
+    def _say(self, text: bytes) -> None:
+        if text:
+            self._write(client_frame(text, os.urandom(4), self._dialect.opcode))
 
     def _write(self, data: bytes) -> None:
         try:

@@ -6,12 +6,13 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Final
 
 from tests.load.board import Board, Tally
 from tests.load.client import Newcomer, TurnedAway
+from tests.load.dialects.dialect import Dialect, Receive
 from tests.load.orders import Address, Join, Joined, LoadTestFailed, Seat
 
 RETRY_PAUSE: Final = 0.02
@@ -20,9 +21,6 @@ RETRY_PAUSE: Final = 0.02
 STANDSTILL: Final = 10.0
 """Seconds without a single join in which attempts were turned away; then joining is given up, for a server that lets
 nobody in would otherwise be asked until the time is up."""
-
-Receive = Callable[[memoryview], int]
-"""Reads what has come into a buffer, returns the number of bytes."""
 
 
 def unreadable(buffer: memoryview) -> int:
@@ -33,9 +31,12 @@ def unreadable(buffer: memoryview) -> int:
 class Crowd:
     """Connected clients. What belongs to one of them is found in lists by its descriptor."""
 
-    def __init__(self, address: Address, sources: tuple[str, ...], board: Board, process: int) -> None:
+    def __init__(
+        self, address: Address, dialect: Dialect, sources: tuple[str, ...], board: Board, process: int
+    ) -> None:
         """With no sources, the kernel chooses the address that clients connect from; else they take turns."""
         self.address = address
+        self.dialect = dialect
         self.sources: Iterator[str | None] = cycle(sources or (None,))
         self.board = board
         self.process = process
@@ -52,7 +53,7 @@ class Crowd:
         """What reads from each descriptor."""
         receivers: list[Receive] = [unreadable] * self.capacity
         for descriptor, client in self.sockets.items():
-            receivers[descriptor] = client.recv_into
+            receivers[descriptor] = self.dialect.receiver(client)
         return receivers
 
     def drop(self, descriptor: int) -> None:
@@ -113,7 +114,7 @@ class _Arrival:
         while self._queue and len(self._under_way) < self._order.at_once:
             room = self._queue.popleft()
             try:
-                newcomer = Newcomer(crowd.address, next(crowd.sources), room)
+                newcomer = Newcomer(crowd.address, next(crowd.sources), room, crowd.dialect)
             except TurnedAway as why:
                 self._turned_away(room, why)
                 return

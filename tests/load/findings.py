@@ -110,12 +110,15 @@ def add_drift(result: Result, driven: Driven) -> None:
 
 
 def add_memory(result: Result, a_client: dict[str, float]) -> None:
-    """Memory beyond the processes' base."""
+    """Memory beyond the processes' base; nothing if it is not known which they are."""
+    if not a_client:
+        return
     total = sum(a_client.values()) / 1000
     result.figures.append(Figure("memory_a_client", "memory a client", total, Unit.KILOBYTES))
     result.figures += [
         Figure(f"memory_a_client_{kind}", kind, size / 1000, Unit.KILOBYTES, group=OF_IT)
         for kind, size in a_client.items()
+        if len(a_client) > 1
     ]
 
 

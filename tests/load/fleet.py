@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.load.board import Board
+from tests.load.dialects.dialect import Dialect
 from tests.load.generator import run_generator
 from tests.load.orders import Address, Answer, LoadTestFailed, Order, Trouble
 
@@ -27,7 +28,7 @@ Tick = Callable[[], None]
 class Fleet:
     """Generator processes that share a board."""
 
-    def __init__(self, address: Address, clients: int, processes: int, board: Board) -> None:
+    def __init__(self, address: Address, dialect: Dialect, clients: int, processes: int, board: Board) -> None:
         sources = SOURCES if clients > MOST_FROM_ONE_ADDRESS else ()
         self.board = board
         self._pipes: list[Connection[Any, Any]] = []
@@ -35,7 +36,8 @@ class Fleet:
         context = multiprocessing.get_context("spawn")
         for number in range(processes):
             ours, theirs = context.Pipe()
-            process = context.Process(target=run_generator, args=(theirs, address, sources, board, number), daemon=True)
+            told = theirs, address, dialect, sources, board, number
+            process = context.Process(target=run_generator, args=told, daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.load.board import Board
 from tests.load.crowd import Crowd
+from tests.load.dialects.dialect import Dialect
 from tests.load.heartbeats import Vigil
 from tests.load.orders import Address, Answer, Drive, HangUp, Hold, Join, LoadTestFailed, Order, Prepare, Trouble, Visit
 from tests.load.traffic import Traffic
@@ -46,14 +47,19 @@ class Generator:
 
 
 def run_generator(
-    orders: "Connection[Any, Any]", address: Address, sources: tuple[str, ...], board: Board, process: int
+    orders: "Connection[Any, Any]",
+    address: Address,
+    dialect: Dialect,
+    sources: tuple[str, ...],
+    board: Board,
+    process: int,
 ) -> None:
     """Be a generator process until the other end of the pipe closes, or its process dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     gc.disable()  # it would look at every client again and again, and finds nothing: there are no cycles
-    generator = Generator(Crowd(address, sources, board, process))
+    generator = Generator(Crowd(address, dialect, sources, board, process))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         orders.send(None)  # ready
         while True:

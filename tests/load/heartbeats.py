@@ -8,9 +8,10 @@ import msgspec
 
 from tests.load.board import Tally
 from tests.load.crowd import Crowd
+from tests.load.dialects.phoenix import heartbeat_text
 from tests.load.histogram import Histogram
 from tests.load.orders import Held, Hold
-from tests.load.wire import client_frame, cut_frames, heartbeat_text
+from tests.load.wire import client_frame, cut_frames
 
 TICK: Final = 0.02
 """Seconds between two looks at whose heartbeat is due."""

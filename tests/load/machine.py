@@ -30,6 +30,16 @@ def pss_bytes(pid: int) -> int:
     return 0
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that it has started, and they, as far as they live."""
+    members = [pid]
+    for member in members:
+        with contextlib.suppress(OSError):
+            for thread in (_PROC / str(member) / "task").iterdir():
+                members += map(int, (thread / "children").read_text().split())
+    return members
+
+
 def busy_seconds() -> float:
     """What all processes on all cores have used, interrupts and what the host took away included."""
     user, nice, system, _, _, hard, soft, stolen = map(int, (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:9])

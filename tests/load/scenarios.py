@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tests.load.bench import Bench
 from tests.load.display import Display
@@ -32,9 +32,16 @@ class Setup:
     workers: int | None = None
     processes: int | None = None
     floor: bool = True
+    given: AbstractContextManager[Server] | None = None
+
+    def driving(self, server: AbstractContextManager[Server]) -> Self:
+        """The same for a server that is neither of the two, alone."""
+        return replace(self, given=server, floor=False)
 
     def server(self) -> AbstractContextManager[Server]:
-        """The server that runs already, or a node of our own."""
+        """The server that is given, one that runs already, or a node of our own."""
+        if self.given is not None:
+            return self.given
         return RunningServer(self.url, self.run_dir) if self.url else Node(self.shards, self.workers)
 
     def settings(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
+from tests.load.dialects.dialect import Dialect
+from tests.load.dialects.phoenix import Phoenix
 from tests.load.orders import Address, LoadTestFailed
 
 ROOT: Final = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ class Server(Protocol):
 
     name: str
     address: Address
+    dialect: Dialect
 
     def processes(self) -> list[ServerProcess]:
         """Its processes, as far as they are known."""
@@ -58,6 +61,7 @@ class RunningServer:
     def __init__(self, url: str, run_dir: str | None) -> None:
         """With its run directory, CPU and memory can be told too. Raises LoadTestFailed if it is elsewhere."""
         self.name = "server"
+        self.dialect: Dialect = Phoenix()
         self.address = local_address(url)
         self._run_dir = run_dir
 
@@ -79,7 +83,7 @@ class RunningServer:
         """It goes on."""
 
 
-class _Started:
+class Started:
     """Processes of our own with a folder of their own, which go when the test does."""
 
     def __init__(self) -> None:
@@ -90,7 +94,7 @@ class _Started:
     def _spawn(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """A session of its own keeps Ctrl-C from it: it is stopped in order, by us."""
         child = subprocess.Popen(
-            [sys.executable, *command],
+            command,
             cwd=ROOT,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
@@ -125,13 +129,14 @@ class _Started:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class Node(_Started):
+class Node(Started):
     """A node of our own, with a run directory and a port of its own."""
 
     def __init__(self, shards: int | None, workers: int | None) -> None:
         """Whatever is not given is the node's own default."""
         super().__init__()
         self.name = "Roost"
+        self.dialect: Dialect = Phoenix()
         self.address = Address("127.0.0.1", 0, SOCKET_PATH)
         self._run_dir = str(self._folder / "run")
         self._environment = {"ROOST_RUN_DIR": self._run_dir, "ROOST_PORT": "0"}
@@ -141,7 +146,7 @@ class Node(_Started):
 
     def __enter__(self) -> Self:
         try:
-            self._spawn("-m", "roost", "broker", **self._environment)
+            self._spawn(sys.executable, "-m", "roost", "broker", **self._environment)
             self._start_gateway()
         except BaseException:
             self.__exit__(None, None, None)
@@ -157,7 +162,7 @@ class Node(_Started):
         return _node_processes(_status(self._run_dir))
 
     def _start_gateway(self) -> None:
-        self._spawn("-m", "roost", "gateway", APP, **self._environment)
+        self._spawn(sys.executable, "-m", "roost", "gateway", APP, **self._environment)
         self._wait_for(self._serves, "the node")
 
     def _serves(self) -> bool:
@@ -169,18 +174,19 @@ class Node(_Started):
         return False
 
 
-class Floor(_Started):
+class Floor(Started):
     """The bare loop in a process of its own: what the kernel alone charges for the same deliveries."""
 
     def __init__(self) -> None:
         super().__init__()
         self.name = "floor"
+        self.dialect: Dialect = Phoenix()
         self.address = Address("127.0.0.1", 0, SOCKET_PATH)
 
     def __enter__(self) -> Self:
         port_file = self._folder / "port"
         try:
-            self._spawn("-m", "tests.load.floor", str(port_file))
+            self._spawn(sys.executable, "-m", "tests.load.floor", str(port_file))
             self._wait_for(port_file.exists, "the floor")
             self.address = Address("127.0.0.1", int(port_file.read_text()), SOCKET_PATH)
         except BaseException:

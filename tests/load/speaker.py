@@ -1,12 +1,11 @@
 """Who sends into a room: one of its members, so that its messages keep their order."""
 
-import os
 import socket
 from itertools import repeat
 
 from tests.load.board import Board
 from tests.load.room import Room
-from tests.load.wire import StampedPush, topic_of
+from tests.load.wire import StampedPush
 
 
 class Speaker:
@@ -14,15 +13,13 @@ class Speaker:
 
     __slots__ = ("_board", "_connection", "_push", "_unsent", "complete", "room")
 
-    def __init__(
-        self, room: Room, connection: socket.socket, event: str, payload_bytes: int, board: Board | None
-    ) -> None:
+    def __init__(self, room: Room, connection: socket.socket, push: StampedPush, board: Board | None) -> None:
         """Only if other processes look at the room, they find on a board what was sent into it."""
         self.room = room
         self.complete = 0
         """Messages that every member has received, wherever it is seated."""
         self._connection = connection
-        self._push = StampedPush(topic_of(room.number), event, payload_bytes, os.urandom(4))
+        self._push = push
         self._board = board
         self._unsent = b""
 

@@ -1,5 +1,6 @@
 """Drives rooms: sends in a closed or an open loop, counts what every member receives, accounts for all of it."""
 
+import os
 import select
 import socket
 import time
@@ -14,7 +15,7 @@ from tests.load.pace import dues
 from tests.load.recorder import Recorder
 from tests.load.room import Room, missing_and_surplus
 from tests.load.speaker import Speaker
-from tests.load.wire import Shape, cut_frames, topic_of
+from tests.load.wire import Shape, StampedPush, blank_payload
 from tests.load.witness import Witness, chosen
 
 BUFFER_BYTES: Final = 1 << 20
@@ -53,7 +54,7 @@ class Traffic:
         watched = order.watched or any(seat.spans for seat in crowd.seats)
         self._speakers = {
             seat.room: Speaker(
-                room, crowd.sockets[room.members[0]], order.event, order.payload_bytes, crowd.board if watched else None
+                room, crowd.sockets[room.members[0]], self._push_into(room), crowd.board if watched else None
             )
             for seat, room in zip(crowd.seats, self._rooms, strict=True)
             if seat.home
@@ -111,34 +112,54 @@ class Traffic:
 
     # Frames
 
+    def _push_into(self, room: Room) -> StampedPush:
+        dialect = self._crowd.dialect
+        text = dialect.push(room.number, self._event, blank_payload(self._payload_bytes))
+        return StampedPush(text, os.urandom(4), dialect.opcode)
+
     def _learn_frames(self, deadline: float) -> None:
         """The first client reads a frame; from then on it is known how long all frames are."""
-        room = self._rooms[0]
+        room, dialect = self._rooms[0], self._crowd.dialect
         member = room.members[0]
-        heard = self._first_frame(member, deadline)
-        try:
-            shape = Shape.of(heard, topic_of(room.number), self._event, self._payload_bytes)
-        except ValueError as error:
-            raise LoadTestFailed(f"the server's first message was wrong: {error}") from None
+        heard = self._first_delivery(member, deadline)
+        shape = self._shape(heard, room)
+        topic = dialect.topic(room.number)
         self._frame_bytes = shape.length
         for each in self._rooms:
             each.measure(shape.length)
         self._received[member] = room.total = self._arrived = len(heard)
         self._touched.add(room)
         for each, witness in chosen(self._rooms):
-            self._appoint(witness, each, shape.in_room(topic_of(each.number)), heard if witness == member else b"")
+            self._appoint(
+                witness, each, shape.renamed(topic, dialect.topic(each.number)), heard if witness == member else b""
+            )
 
-    def _first_frame(self, member: int, deadline: float) -> bytes:
+    def _shape(self, delivery: bytes, room: Room) -> Shape:
+        try:
+            shape = Shape.of(delivery)
+        except ValueError as error:
+            raise LoadTestFailed(f"the server's first message was wrong: {error}") from None
+        payload = shape.payload(self._payload_bytes)
+        if not self._crowd.dialect.brings_about(delivery, room.number, self._event, payload):
+            wanted = f"the {self._event} of {self._payload_bytes} bytes that was pushed into room {room.number}"
+            raise LoadTestFailed(f"the server's first message was wrong: {delivery!r} is not {wanted}")
+        return shape
+
+    def _first_delivery(self, member: int, deadline: float) -> bytes:
+        """One and no more, for nobody has sent another."""
         waiting = select.poll()
         waiting.register(member, select.POLLIN)
         heard = b""
-        while not cut_frames(heard)[0]:
+        while self._crowd.dialect.first_delivery(heard) is None:
             if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise LoadTestFailed(f"the first message had not come back after {FIRST_LIMIT:g} s")
-            data = self._crowd.sockets[member].recv(BUFFER_BYTES)
-            if not data:
+            try:
+                size = self._receivers[member](self._buffer)
+            except BlockingIOError:
+                continue
+            if not size:
                 raise LoadTestFailed("the server closed the connection of the client that sent the first message")
-            heard += data
+            heard += self._buffer[:size]
         return heard
 
     def _appoint(self, member: int, room: Room, shape: Shape, heard: bytes) -> None:

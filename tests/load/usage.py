@@ -12,7 +12,7 @@ GENERATOR_LIMIT: Final = 0.9
 FULL: Final = 0.9
 """Share of a core from which a process of the server counts as saturated."""
 FULL_MACHINE: Final = 0.95
-HOLDS_CLIENTS: Final = ("shard", "worker")
+HOLDS_CLIENTS: Final = ("shard", "worker", "server", "floor")
 """The kinds of process whose memory grows with clients."""
 
 
@@ -91,8 +91,8 @@ class Meter:
 
 def memory(processes: list[ServerProcess]) -> dict[str, int]:
     """Bytes of the processes that hold clients, by kind."""
-    kinds = dict.fromkeys(HOLDS_CLIENTS, 0)
+    kinds: dict[str, int] = {}
     for process in processes:
-        if process.kind in kinds:
-            kinds[process.kind] += pss_bytes(process.pid)
+        if process.kind in HOLDS_CLIENTS:
+            kinds[process.kind] = kinds.get(process.kind, 0) + pss_bytes(process.pid)
     return kinds

@@ -12,10 +12,11 @@ import msgspec
 from tests.load.board import Tally
 from tests.load.client import Newcomer, TurnedAway
 from tests.load.crowd import Crowd
+from tests.load.dialects.phoenix import join_text, leave_text, topic_of
 from tests.load.membership import Membership
 from tests.load.orders import LoadTestFailed, Visit, Visited
 from tests.load.pace import activity
-from tests.load.wire import TEXT, ServerFrame, client_frame, cut_frames, join_text, leave_text, read_stamp, topic_of
+from tests.load.wire import TEXT, ServerFrame, client_frame, cut_frames, read_stamp
 
 TICK: Final = 0.01
 """Seconds between two looks at whose stay is over."""
@@ -146,7 +147,7 @@ class Visits:
             return
         visitor.ref, visitor.data = 1, b""
         try:
-            newcomer = Newcomer(self._crowd.address, next(self._crowd.sources), visitor.room)
+            newcomer = Newcomer(self._crowd.address, next(self._crowd.sources), visitor.room, self._crowd.dialect)
         except TurnedAway as why:
             self._lose(visitor, why)
             return

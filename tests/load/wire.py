@@ -1,8 +1,7 @@
-"""What the clients of a load test write, and how they read what comes back: Phoenix's V2 protocol. Pure."""
+"""WebSocket frames and the stamps in them, as the clients of a load test write and read them. Pure."""
 
 import base64
 import hashlib
-import json
 import re
 import struct
 from typing import Final, NamedTuple, Self
@@ -19,6 +18,7 @@ _FILLER: Final = len(b',"f":""')
 MIN_PAYLOAD_BYTES: Final = _BARE_PAYLOAD + _FILLER
 
 TEXT: Final = 1
+CLOSE: Final = 8
 _MASKED: Final = 0x80
 
 _KEY: Final = b"bG9hZCB0ZXN0cyAyMDI1IQ=="
@@ -55,31 +55,14 @@ def check_handshake(response: bytes) -> None:
 # What a client writes
 
 
-def topic_of(room: int) -> str:
-    """The topic of a room; all topics are as long."""
-    return f"room:{room:06d}"
-
-
-def join_text(topic: str, ref: int = 1) -> bytes:
-    return b'["%d","%d","%b","phx_join",{}]' % (ref, ref, topic.encode())
-
-
-def leave_text(topic: str, join_ref: int) -> bytes:
-    return b'["%d","%d","%b","phx_leave",{}]' % (join_ref, join_ref, topic.encode())
-
-
-def heartbeat_text() -> bytes:
-    return b'[null,"9","phoenix","heartbeat",{}]'
-
-
-def client_frame(text: bytes, mask: bytes) -> bytes:
-    """A text message in one masked frame."""
-    return _head(len(text), _MASKED) + mask + unmasked(text, mask)
+def client_frame(text: bytes, mask: bytes, opcode: int = TEXT) -> bytes:
+    """A message in one masked frame."""
+    return _head(len(text), _MASKED, opcode) + mask + unmasked(text, mask)
 
 
 def text_frame(text: bytes) -> bytes:
     """The same as a server sends it."""
-    return _head(len(text), 0) + text
+    return _head(len(text), 0, TEXT) + text
 
 
 def unmasked(payload: bytes, mask: bytes) -> bytes:
@@ -92,9 +75,9 @@ class StampedPush:
 
     __slots__ = ("_head", "_key", "_tail")
 
-    def __init__(self, topic: str, event: str, payload_bytes: int, mask: bytes) -> None:
-        text = b'["1","5","%b","%b",%b]' % (topic.encode(), event.encode(), _payload(_BLANK, payload_bytes))
-        frame = client_frame(text, mask)
+    def __init__(self, text: bytes, mask: bytes, opcode: int = TEXT) -> None:
+        """The text has a blank payload in it."""
+        frame = client_frame(text, mask, opcode)
         at = text.index(_BLANK)
         hole = len(frame) - len(text) + at
         self._head = frame[:hole]
@@ -112,12 +95,17 @@ def read_stamp(stamp: bytes) -> tuple[int, int]:
     return int(stamp[:_CLOCK_DIGITS]), int(stamp[_CLOCK_DIGITS + 1 :])
 
 
-def _head(length: int, masked: int) -> bytes:
+def _head(length: int, masked: int, opcode: int) -> bytes:
     if length <= 125:
-        return struct.pack(">BB", 0x80 | TEXT, masked | length)
+        return struct.pack(">BB", 0x80 | opcode, masked | length)
     if length <= 0xFFFF:
-        return struct.pack(">BBH", 0x80 | TEXT, masked | 126, length)
-    return struct.pack(">BBQ", 0x80 | TEXT, masked | 127, length)
+        return struct.pack(">BBH", 0x80 | opcode, masked | 126, length)
+    return struct.pack(">BBQ", 0x80 | opcode, masked | 127, length)
+
+
+def blank_payload(size: int) -> bytes:
+    """A payload whose stamp is still to be filled in. Raises ValueError if the size is too small."""
+    return _payload(_BLANK, size)
 
 
 def _payload(stamp: bytes, size: int) -> bytes:
@@ -142,7 +130,7 @@ class ServerFrame(NamedTuple):
 
 def cut_frame(data: bytes) -> tuple[ServerFrame, bytes] | None:
     """The frame at the start of the bytes, if it is whole, and what follows it."""
-    bounds = _bounds(data)
+    bounds = frame_bounds(data)
     if bounds is None:
         return None
     start, end = bounds
@@ -160,15 +148,15 @@ def cut_frames(data: bytes) -> tuple[list[ServerFrame], bytes]:
 
 def cut_client_text(data: bytes) -> tuple[bytes, bytes] | None:
     """The text of the client's frame at the start of the bytes, if it is whole, and what follows it."""
-    bounds = _bounds(data, mask_bytes=4)
+    bounds = frame_bounds(data, mask_bytes=4)
     if bounds is None:
         return None
     start, end = bounds
     return unmasked(data[start:end], data[start - 4 : start]), data[end:]
 
 
-def _bounds(data: bytes, mask_bytes: int = 0) -> tuple[int, int] | None:
-    """Where the first frame's payload starts and ends, if it is whole."""
+def frame_bounds(data: bytes, mask_bytes: int = 0, *, whole: bool = True) -> tuple[int, int] | None:
+    """Where the first frame's payload starts and ends, if it is there, or, on demand, if its head is."""
     if len(data) < 2:
         return None
     start, length = 2, data[1] & ~_MASKED
@@ -179,39 +167,34 @@ def _bounds(data: bytes, mask_bytes: int = 0) -> tuple[int, int] | None:
             return None
         length = int.from_bytes(data[2:start])
     end = start + mask_bytes + length
-    return (end - length, end) if len(data) >= end else None
+    return (end - length, end) if len(data) >= end or not whole else None
 
 
 class Shape(NamedTuple):
-    """How a server's stamped frames look: one like the other but for topic and stamp, however it encodes them."""
+    """How a room's stamped deliveries look: one like the other but for the stamp, however a server encodes them."""
 
-    topic: bytes
     head: bytes
     tail: bytes
+    stamp: bytes
+    """Of the delivery that it was learnt from."""
 
     @classmethod
-    def of(cls, frame: bytes, topic: str, event: str, payload_bytes: int) -> Self:
-        """Learn it from one frame. Raises ValueError if that is not what a stamped push brings about."""
-        stamp = _STAMPED.search(frame)
-        if stamp is None or not _answers(frame, topic, event, _payload(stamp.group(), payload_bytes)):
-            raise ValueError(f"{frame!r} is not the {event} of {payload_bytes} bytes that was pushed to {topic}")
-        return cls(topic.encode(), frame[: stamp.start()], frame[stamp.end() :])
+    def of(cls, delivery: bytes) -> Self:
+        """Learn it from one delivery. Raises ValueError if there is no stamp in it."""
+        stamp = _STAMPED.search(delivery)
+        if stamp is None:
+            raise ValueError(f"{delivery!r} has no stamp")
+        return cls(delivery[: stamp.start()], delivery[stamp.end() :], stamp.group())
 
-    def in_room(self, topic: str) -> Self:
-        """The same for another room."""
-        name = topic.encode()
-        return type(self)(name, self.head.replace(self.topic, name), self.tail.replace(self.topic, name))
+    def payload(self, size: int) -> bytes:
+        """The payload that must have been pushed."""
+        return _payload(self.stamp, size)
+
+    def renamed(self, topic: str, other: str) -> Self:
+        """The same for another room, whose name is as long."""
+        old, new = topic.encode(), other.encode()
+        return self._replace(head=self.head.replace(old, new), tail=self.tail.replace(old, new))
 
     @property
     def length(self) -> int:
         return len(self.head) + STAMP_BYTES + len(self.tail)
-
-
-def _answers(frame: bytes, topic: str, event: str, payload: bytes) -> bool:
-    """Whether a frame is the broadcast of a push, or the reply to it."""
-    frames, rest = cut_frames(frame)
-    if len(frames) != 1 or rest or frames[0].opcode != TEXT:
-        return False
-    message = json.loads(frames[0].payload)
-    body = {"status": "ok", "response": json.loads(payload)}
-    return message[2:] in ([topic, event, json.loads(payload)], [topic, "phx_reply", body])

@@ -3,7 +3,7 @@
 import time
 from typing import Final, TypeVar
 
-from tests.load.crowd import Receive
+from tests.load.dialects.dialect import Receive
 from tests.load.recorder import Recorder
 from tests.load.room import Room
 from tests.load.wire import STAMP_BYTES, Shape, read_stamp

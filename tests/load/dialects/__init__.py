@@ -1,0 +1,1 @@
+"""How the clients of different servers speak; a class for each protocol."""
