@@ -41,7 +41,9 @@ Seconds = Annotated[float, typer.Option(min=0.1, max=86_400, help="How long to m
 Minutes = Annotated[float, typer.Option(min=0.05, max=10_000, help="How long to measure.")]
 Warmup = Annotated[float, typer.Option(min=0, max=60, help="Seconds before that.")]
 AtOnce = Annotated[int, typer.Option(min=1, max=4096, help="Clients under way at the same time while joining.")]
-Storm = Annotated[bool, typer.Option("--storm", help="Then the gateway restarts, and all come back at once.")]
+Storm = Annotated[
+    bool, typer.Option("--after-drain", "--storm", help="Then the gateway drains and restarts: all come back at once.")
+]
 Period = Annotated[float, typer.Option(min=0.1, help="Seconds between two heartbeats of a client.")]
 Broadcasts = Annotated[int, typer.Option(min=0, max=1000, help="Broadcasts to all at the end.")]
 Visitors = Annotated[int, typer.Option(min=1, max=18_000, help="Clients that come and go.")]

@@ -9,6 +9,7 @@ from tests.load.usage import Usage
 
 OF_IT: Final = " of it"
 _MILLISECOND: Final = 1e6
+_MEGABYTE: Final = 1e6
 _LATENCIES: Final = ((50, "p50"), (99, "p99"), (99.9, "p99_9"), (100, "max"))
 
 
@@ -109,8 +110,8 @@ def add_drift(result: Result, driven: Driven) -> None:
             result.figures.append(Figure(f"{figure_key}_memory", figure_key, value, Unit.MEGABYTES, group="memory"))
 
 
-def add_memory(result: Result, a_client: dict[str, float]) -> None:
-    """Memory beyond the processes' base; nothing if it is not known which they are."""
+def add_memory(result: Result, a_client: dict[str, float], in_all: int) -> None:
+    """Memory, in bytes, beyond the processes' base and with it; nothing if it is not known which they are."""
     if not a_client:
         return
     total = sum(a_client.values()) / 1000
@@ -120,6 +121,7 @@ def add_memory(result: Result, a_client: dict[str, float]) -> None:
         for kind, size in a_client.items()
         if len(a_client) > 1
     ]
+    result.figures.append(Figure("memory", "memory in all", in_all / _MEGABYTE, Unit.MEGABYTES))
 
 
 def _latencies(key: str, label: str, histogram: Histogram, *, quotable: bool) -> list[Figure]:

@@ -18,6 +18,8 @@ from tests.load.scratch import NotInstalled, Scratch
 from tests.load.server import ServerProcess, Started
 
 PROGRAMS: Final = Path(__file__).parent / "peers"
+NGINX_STATE: Final = Path("/var/lib/nginx")
+"""Debian's; the one folder outside the scratch folder."""
 _HOST: Final = "127.0.0.1"
 
 
@@ -118,6 +120,15 @@ def _from_npm(package: str) -> Callable[[Scratch], str]:
     return install
 
 
+def _nginx_with_nchan(scratch: Scratch) -> str:
+    """The module insists on the folder that the package would have made, wherever the configuration points."""
+    try:
+        NGINX_STATE.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotInstalled(f"{NGINX_STATE} cannot be made: {error.strerror}") from None
+    return scratch.from_debian("libnginx-mod-nchan", "nginx")
+
+
 def _from_pypi(*packages: str) -> Callable[[Scratch], str]:
     return lambda scratch: scratch.from_pypi(*packages)
 
@@ -154,7 +165,7 @@ PEERS: Final = {
     ),
     "nginx": Peer(
         "nginx with nchan",
-        lambda scratch: scratch.from_debian("libnginx-mod-nchan", "nginx"),
+        _nginx_with_nchan,
         _nginx,
         RoomInPath(),
         path="/room/",

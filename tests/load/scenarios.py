@@ -11,6 +11,7 @@ from tests.load.findings import add_drift, add_driving, add_holding, add_joining
 from tests.load.orders import LoadTestFailed
 from tests.load.plan import Crowding, Visits, Work
 from tests.load.result import Report, Result
+from tests.load.seating import workers_for
 from tests.load.server import Floor, Node, RunningServer, Server
 
 LONGEST_ON_THE_FLOOR: Final = 10.0
@@ -37,6 +38,11 @@ class Setup:
     def driving(self, server: AbstractContextManager[Server]) -> Self:
         """The same for a server that is neither of the two, alone."""
         return replace(self, given=server, floor=False)
+
+    def seating(self, clients: int) -> Self:
+        """The same with as many workers as so many clients need, if nobody has said how many."""
+        enough = workers_for(clients)
+        return replace(self, workers=enough) if self.workers is None and enough > 1 else self
 
     def server(self) -> AbstractContextManager[Server]:
         """The server that is given, one that runs already, or a node of our own."""
@@ -65,12 +71,11 @@ def floor_alone(setup: Setup, crowding: Crowding, work: Work) -> Report:
 
 def join(setup: Setup, crowding: Crowding, *, storm: bool) -> Report:
     """All clients connect and join; then, in a storm, all of them again at once."""
-    crowding = replace(crowding, processes=setup.processes)
+    crowding, setup = replace(crowding, processes=setup.processes), setup.seating(crowding.clients)
     result = Result("")
     with _bench(setup.server(), setup, crowding, result) as bench:
         add_joining(result, *bench.join())
-        add_memory(result, bench.memory_a_client())
-        _add_memory_points(result, bench)
+        _look_at_memory(result, bench)
         if storm:
             bench.drain()
             add_joining(result, *bench.join(), prefix="storm ")
@@ -79,13 +84,12 @@ def join(setup: Setup, crowding: Crowding, *, storm: bool) -> Report:
 
 def idle(setup: Setup, crowding: Crowding, *, seconds: float, period: float, broadcasts: int) -> Report:
     """Clients that only send heartbeats; at the end, a few broadcasts to all of them."""
-    crowding = replace(crowding, processes=setup.processes)
+    crowding, setup = replace(crowding, processes=setup.processes), setup.seating(crowding.clients)
     result = Result("")
     work = Work("broadcasts to all", rate=BROADCAST_RATE, warmup=0.0, seconds=broadcasts / BROADCAST_RATE, slices=1)
     with _bench(setup.server(), setup, crowding, result) as bench:
         add_joining(result, *bench.join())
-        add_memory(result, bench.memory_a_client())
-        _add_memory_points(result, bench)
+        _look_at_memory(result, bench)
         add_holding(result, *bench.hold(seconds, period))
         if broadcasts:
             driven, _, usage = bench.drive(work)
@@ -137,6 +141,12 @@ def _bench(
             complaints = "\n".join(running.complaints()[-MOST_COMPLAINTS:])
             raise LoadTestFailed(f"{failure}\n{complaints}".rstrip()) from None
         result.faults += [f"the server logged: {line}" for line in running.complaints()[:MOST_COMPLAINTS]]
+
+
+def _look_at_memory(result: Result, bench: Bench) -> None:
+    """Once all have joined."""
+    add_memory(result, bench.memory_a_client(), bench.memory_points[-1].size)
+    _add_memory_points(result, bench)
 
 
 def _add_memory_points(result: Result, bench: Bench, over: str = "clients") -> None:

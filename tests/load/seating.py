@@ -8,9 +8,18 @@ MOST_CLIENTS: Final = 18_000
 """Of one process, which may open 20,000 descriptors."""
 
 
+MOST_OF_A_WORKER: Final = 15_000
+"""Clients of one of the server's processes, which may open as many."""
+
+
 def processes_for(clients: int) -> int:
     """How many processes are enough. On two cores the server needs, one that suffices is better than two."""
     return max(1, -(-clients // MOST_CLIENTS))
+
+
+def workers_for(clients: int) -> int:
+    """How many of a node's workers are enough; the kernel does not spread clients over them quite evenly."""
+    return max(1, -(-clients // MOST_OF_A_WORKER))
 
 
 def seats(rooms: int, members: int, processes: int) -> list[tuple[Seat, ...]]:

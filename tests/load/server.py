@@ -69,7 +69,8 @@ class RunningServer:
         return _node_processes(_status(self._run_dir)) if self._run_dir else []
 
     def drain(self) -> None:
-        """It is somebody else's."""
+        """It is somebody else's. Raises LoadTestFailed."""
+        raise LoadTestFailed("a server that runs already is not drained by a load test: leave --url out")
 
     def complaints(self) -> list[str]:
         return []
