@@ -47,7 +47,7 @@ def _bars(comparison: Comparison, measure: Measure) -> list[Bar]:
 
 def _draw(bar: Bar, best: float, top: int) -> list[str]:
     name, value, said, colour = bar
-    width = (value or 0.0) / best * (WIDTH - LEFT - RIGHT) if best else 0.0
+    width = max(value or 0.0, 0.0) / best * (WIDTH - LEFT - RIGHT) if best else 0.0
     return [
         _text(LEFT - 8, top + 13, name, "end"),
         f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>',

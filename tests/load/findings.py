@@ -17,9 +17,11 @@ def add_joining(result: Result, joined: Joined, usage: Usage, prefix: str = "") 
     """How joining went; `prefix` tells a second time from the first."""
     rate = joined.clients / joined.seconds
     key, label = prefix.replace(" ", "_"), prefix
-    quoted = None if usage.refusal() else rate
-    result.figures.append(Figure(f"{key}joins_per_second", f"{label}joins", quoted, Unit.PER_SECOND))
-    result.figures += _latencies(f"{key}join_latency", f"{label}connect to joined", joined.latency, quotable=True)
+    quotable = not usage.refusal()
+    result.figures.append(
+        Figure(f"{key}joins_per_second", f"{label}joins", rate if quotable else None, Unit.PER_SECOND)
+    )
+    result.figures += _latencies(f"{key}join_latency", f"{label}connect to joined", joined.latency, quotable=quotable)
     result.figures.append(Figure(f"{key}join_failures", f"{label}attempts turned away", joined.failures, Unit.COUNT))
     _add_cpu(result, usage, joined.clients / usage.seconds, f"{key}join", f"{label}join")
     if joined.failures:
@@ -66,7 +68,7 @@ def add_holding(result: Result, held: Held, usage: Usage) -> None:
         Figure("heartbeats", "heartbeats", held.beats, Unit.COUNT),
         Figure("unanswered", "of them not answered", held.beats - held.answers, Unit.COUNT),
     ]
-    result.figures += _latencies("heartbeat", "heartbeat", held.latency, quotable=True)
+    result.figures += _latencies("heartbeat", "heartbeat", held.latency, quotable=not usage.refusal())
     total = 100 * sum(usage.by_kind().values()) / usage.seconds
     result.figures.append(Figure("idle_cpu", "server CPU while idle", total, Unit.PERCENT_OF_A_CORE))
     for kind, cpu in usage.by_kind().items():
@@ -77,13 +79,15 @@ def add_holding(result: Result, held: Held, usage: Usage) -> None:
     _add_disconnected(result, held.disconnected)
 
 
-def add_visits(result: Result, visited: Visited) -> None:
+def add_visits(result: Result, visited: Visited, usage: Usage) -> None:
     """How those fared who came and went."""
+    quotable = not usage.refusal()
+    leaves, deliveries = visited.leaves / visited.seconds, visited.deliveries / visited.seconds
     result.figures += [
-        Figure("visits_per_second", "joins and leaves", visited.leaves / visited.seconds, Unit.PER_SECOND),
-        Figure("visit_deliveries", "deliveries to visitors", visited.deliveries / visited.seconds, Unit.PER_SECOND),
+        Figure("visits_per_second", "joins and leaves", leaves if quotable else None, Unit.PER_SECOND),
+        Figure("visit_deliveries", "deliveries to visitors", deliveries if quotable else None, Unit.PER_SECOND),
     ]
-    result.figures += _latencies("visit_join", "join under load", visited.join_latency, quotable=True)
+    result.figures += _latencies("visit_join", "join under load", visited.join_latency, quotable=quotable)
     for count, what in (
         (visited.lost, "messages missed by visitors while they were joined"),
         (visited.duplicated, "messages that visitors received twice"),

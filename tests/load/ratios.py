@@ -33,7 +33,7 @@ class Cell:
     @property
     def ratio(self) -> float | None:
         """Roost's figure against the server's."""
-        return self.roost / self.value if self.roost and self.value else None
+        return self.roost / self.value if self.roost and self.value and self.value > 0 else None
 
 
 @dataclass

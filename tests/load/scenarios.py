@@ -106,7 +106,7 @@ def come_and_go(setup: Setup, crowding: Crowding, work: Work, visits: Visits) ->
         driven, visited, usage = bench.drive(work, visits)
         assert visited is not None
         add_driving(result, driven, usage, open_loop=True, visited=visited)
-        add_visits(result, visited)
+        add_visits(result, visited, usage)
         _add_memory_points(result, bench, over="seconds")
         add_drift(result, driven)
     results = [result]

@@ -23,6 +23,8 @@ class Dialect(Protocol):
 
     opcode: int
     """Of the frames that clients send."""
+    unasked: bool
+    """Whether a server says something to clients that are in before anybody has sent into their room."""
 
     def path(self, given: str, room: int) -> str:
         """Where a client of a room asks for a WebSocket, if this is the path of the server."""
@@ -48,6 +50,8 @@ class Dialect(Protocol):
 
 class Framed:
     """What protocols have in common whose deliveries are frames: one of them each."""
+
+    unasked = False
 
     def path(self, given: str, _room: int) -> str:
         return given

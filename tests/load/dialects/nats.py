@@ -17,6 +17,7 @@ class Nats:
     """A room is a subject. There is no echo: a client that is alone in its room hears what it says."""
 
     opcode = _BINARY
+    unasked = True
 
     def path(self, given: str, _room: int) -> str:
         return given
