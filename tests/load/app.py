@@ -241,6 +241,8 @@ def next_to_peers(
     )
     if keep and json and json.exists():
         found.add(Comparison.from_data(json_format.loads(json.read_text())))
+        columns = [measure.key for each in known.values() for _, measure in each.measures]
+        found.arrange([peer.name for peer in PEERS.values()], columns)
     print(markdown(found))
     if json:
         json.write_text(json_format.dumps(found.as_data(), indent=2) + "\n")

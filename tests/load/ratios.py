@@ -1,6 +1,6 @@
 """Servers next to Roost: their figures, Roost's in the runs before and after, the ratios between them. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, median
 from typing import Any, Final, Self
@@ -90,6 +90,11 @@ class Comparison:
             *earlier.conditions,
             *(condition for condition in self.conditions if condition not in earlier.conditions),
         ]
+
+    def arrange(self, names: Sequence[str], keys: Sequence[str]) -> None:
+        """Servers and figures in this order."""
+        self.rows.sort(key=lambda row: names.index(row.name))
+        self.measures.sort(key=lambda measure: keys.index(measure.key))
 
     def as_data(self) -> dict[str, Any]:
         """For JSON."""
