@@ -24,11 +24,13 @@ MOST_EVENTS: Final = 512
 FEW_EVENTS: Final = 16
 DOZE: Final = 100e-6
 """Seconds to let more arrive when little had: reading one at a time costs a system call more for each."""
+THIN: Final = 4
+"""Frames in a read, on average, below which it is not worth its system call, if many more are under way."""
 NAP: Final = 2e-3
-"""Seconds of the same where single frames come although many more are under way to everybody: a server that does not
-join them would otherwise be measured by how fast they are read one by one."""
-MUCH_UNDER_WAY: Final = 16
-"""Messages to each client that must be under way for that, so that the server does not run out of work."""
+"""Seconds to let more arrive then: a server that does not join frames would otherwise be measured by how fast they are
+read one by one."""
+MUCH_UNDER_WAY: Final = 10_000
+"""Frames under way for that: no server delivers them in that time, so none runs out of work."""
 PATIENCE: Final = 0.05
 """Seconds after which the clock is looked at even if nothing comes."""
 GLANCE: Final = 0.001
@@ -72,9 +74,9 @@ class Traffic:
         """Rooms that have received enough for another message to be complete."""
         self._stuck: set[Speaker] = set()
         self._frame_bytes = 0
-        self._much_under_way = 0
         self._arrived = 0
         """Bytes received by all clients together."""
+        self._reads = 0
         self._expected = 0
         """Bytes that they will have received when all that was sent here has arrived."""
         self._window_open = False
@@ -131,7 +133,6 @@ class Traffic:
         shape = self._shape(heard, room)
         topic = dialect.topic(room.number)
         self._frame_bytes = shape.length
-        self._much_under_way = MUCH_UNDER_WAY * shape.length * len(self._crowd.sockets)
         for each in self._rooms:
             each.measure(shape.length)
         self._received[member] = room.total = self._arrived = len(heard)
@@ -204,19 +205,19 @@ class Traffic:
             self._go_on(speaker)
         limit = until if self._next is None else min(until, self._next[0])
         events = self._crowd.epoll.poll(0, MOST_EVENTS) or self._wait(limit - now)
-        before = self._arrived
         self._read(events)
         self._settle(time.monotonic_ns())
         self._crowd.board.note(Tally.DELIVERED, self._crowd.process, self._deliveries())
-        self._let_more_arrive(len(events), self._arrived - before)
+        self._let_more_arrive(len(events))
 
-    def _let_more_arrive(self, reads: int, size: int) -> None:
+    def _let_more_arrive(self, reads: int) -> None:
         """Reading costs a system call, however little there is."""
+        self._reads += reads
         under_way = self._expected - self._arrived
         if reads < FEW_EVENTS:
             if under_way > FEW_EVENTS * self._frame_bytes:
                 time.sleep(DOZE)
-        elif size < 2 * reads * self._frame_bytes and under_way > self._much_under_way:
+        elif self._arrived < THIN * self._reads * self._frame_bytes and under_way > MUCH_UNDER_WAY * self._frame_bytes:
             time.sleep(NAP)
 
     def _wait(self, nanoseconds: int) -> list[tuple[int, int]]:
