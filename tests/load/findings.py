@@ -167,7 +167,7 @@ def _add_cpu(result: Result, usage: Usage, per_second: float, key: str, label: s
 
 def _add_losses(result: Result, driven: Driven) -> None:
     for key, count, what in (
-        ("lost", driven.lost, "deliveries were lost"),
+        ("lost", driven.lost, "deliveries were lost, or had not come when the wait for them was over"),
         ("duplicated", driven.duplicated, "deliveries came twice"),
         ("corrupt", driven.corrupt, "frames were not what was expected, or came out of turn"),
     ):

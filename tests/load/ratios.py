@@ -44,6 +44,7 @@ class Row:
     version: str
     cells: dict[str, Cell] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    """Each begins with the key of the figure that it is about."""
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Comparison:
         for old in earlier.rows:
             row = self.row(old.name, old.version)
             row.cells = {**old.cells, **row.cells}
-            row.remarks = [*old.remarks, *(remark for remark in row.remarks if remark not in old.remarks)]
+            row.remarks = [*(each for each in old.remarks if each.partition(":")[0] not in keys), *row.remarks]
         measured = {row.name for row in self.rows}
         self.left_out = {
             name: why for name, why in {**earlier.left_out, **self.left_out}.items() if name not in measured

@@ -60,6 +60,7 @@ def test_what_was_measured_earlier_is_kept_but_for_what_is_measured_again() -> N
     assert fast.cells["fanout"].value == 5_000_000.0
     assert fast.cells["memory"].value == 6.0
     assert now.left_out == {}
+    assert now.row("Other", "").remarks == []
     now.arrange(["Other", "Slow", "Fast"], ["fanout", "memory"])
     assert [row.name for row in now.rows] == ["Other", "Slow", "Fast"]
     assert [measure.key for measure in now.measures] == ["fanout", "memory"]

@@ -62,4 +62,7 @@ def test_what_went_wrong_is_a_fault() -> None:
     result, wrong = Result("server"), driven()
     wrong.lost, wrong.duplicated = 2, 1
     add_driving(result, wrong, usage(0.5, 0.5), open_loop=False)
-    assert result.faults == ["2 deliveries were lost", "1 deliveries came twice"]
+    assert result.faults == [
+        "2 deliveries were lost, or had not come when the wait for them was over",
+        "1 deliveries came twice",
+    ]
