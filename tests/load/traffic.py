@@ -30,7 +30,9 @@ NAP: Final = 2e-3
 """Seconds to let more arrive then: a server that does not join frames would otherwise be measured by how fast they are
 read one by one."""
 MUCH_UNDER_WAY: Final = 10_000
-"""Frames under way for that: no server delivers them in that time, so none runs out of work."""
+"""Frames under way for that: a server that writes them one by one is busy for longer than that."""
+MUCH_FOR_EACH: Final = 8
+"""And so many of them to each client on average: where there are fewer, waiting brings nothing together."""
 PATIENCE: Final = 0.05
 """Seconds after which the clock is looked at even if nothing comes."""
 GLANCE: Final = 0.001
@@ -74,6 +76,7 @@ class Traffic:
         """Rooms that have received enough for another message to be complete."""
         self._stuck: set[Speaker] = set()
         self._frame_bytes = 0
+        self._much_under_way = 0
         self._arrived = 0
         """Bytes received by all clients together."""
         self._reads = 0
@@ -133,6 +136,8 @@ class Traffic:
         shape = self._shape(heard, room)
         topic = dialect.topic(room.number)
         self._frame_bytes = shape.length
+        frames = max(MUCH_UNDER_WAY, MUCH_FOR_EACH * len(self._crowd.sockets))
+        self._much_under_way = frames * shape.length
         for each in self._rooms:
             each.measure(shape.length)
         self._received[member] = room.total = self._arrived = len(heard)
@@ -217,7 +222,7 @@ class Traffic:
         if reads < FEW_EVENTS:
             if under_way > FEW_EVENTS * self._frame_bytes:
                 time.sleep(DOZE)
-        elif self._arrived < THIN * self._reads * self._frame_bytes and under_way > MUCH_UNDER_WAY * self._frame_bytes:
+        elif under_way > self._much_under_way and self._arrived < THIN * self._reads * self._frame_bytes:
             time.sleep(NAP)
 
     def _wait(self, nanoseconds: int) -> list[tuple[int, int]]:
