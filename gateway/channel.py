@@ -1,7 +1,7 @@
 """What an application derives from to write a channel."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from roost.gateway.calls import ChannelAddress
@@ -145,13 +145,13 @@ class Channel(Generic[S]):
         """Send this client an event. The payload is a dict, or what else becomes a JSON object."""
         self._process.push(event, payload)
 
-    async def broadcast(self, event: str, payload: Any) -> None:
-        """Send an event to all subscribers of the topic, this client among them."""
-        await self._process.broadcast(event, payload, to_self=True)
+    def broadcast(self, event: str, payload: Any) -> Coroutine[Any, Any, None]:
+        """Send an event to all subscribers of the topic, this client among them. To be awaited."""
+        return self._process.broadcast(event, payload, to_self=True)
 
-    async def broadcast_from(self, event: str, payload: Any) -> None:
-        """Send an event to all subscribers of the topic but this channel."""
-        await self._process.broadcast(event, payload, to_self=False)
+    def broadcast_from(self, event: str, payload: Any) -> Coroutine[Any, Any, None]:
+        """Send an event to all subscribers of the topic but this channel. To be awaited."""
+        return self._process.broadcast(event, payload, to_self=False)
 
     def send_after(self, seconds: float, message: Any) -> "Timer":
         """Give `handle_info` a message after so many seconds, unless the channel ends or the timer is cancelled."""

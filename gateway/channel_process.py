@@ -12,7 +12,7 @@ from roost.gateway.calls import Question
 from roost.gateway.channel import Channel
 from roost.gateway.channel_extras import ChannelExtras, Timer
 from roost.gateway.channel_mailbox import ChannelMailbox
-from roost.gateway.channel_sending import LaterReply, State
+from roost.gateway.channel_sending import JOINED, LaterReply, State
 from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
@@ -98,7 +98,7 @@ class ChannelProcess(ChannelMailbox):
 
     def message(self, message: Message) -> None:
         """The client sent an event."""
-        if self._state is not State.JOINED:
+        if self._state is not JOINED:
             return
         if self._busy:
             self.client.hold_back(message)
@@ -189,7 +189,7 @@ class ChannelProcess(ChannelMailbox):
         self._handle_message(message)
 
     def _handle_message(self, message: Message) -> None:
-        if self._state is not State.JOINED:
+        if self._state is not JOINED:
             return
         channel = self.channel
         method = channel._events.get(message.event) if isinstance(message.event, str) else None

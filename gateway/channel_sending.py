@@ -2,7 +2,7 @@
 
 import logging
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import UnknownEvent
@@ -33,6 +33,10 @@ class State(Enum):
     ENDING = auto()
     """`terminate` runs."""
     ENDED = auto()
+
+
+JOINED: Final = State.JOINED  # as a global: looking a member up in its Enum takes 0.1 us in Python 3.11
+_MAY_SEND: Final = (State.JOINED, State.ENDING)
 
 
 class LaterReply:
@@ -143,7 +147,7 @@ class ChannelSending:
             self._order.send(frame)
 
     def _require_joined(self) -> None:
-        if self._state not in (State.JOINED, State.ENDING):
+        if self._state not in _MAY_SEND:
             raise RuntimeError(
                 f"{self.name()} cannot send: the client has not heard yet that it joined; do it in `joined`"
                 if self._state is State.JOINING

@@ -90,7 +90,11 @@ class Client:
             _log.info("closing connection %d: %s", self.socket.number, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
-        self._perform(self._protocol.receive(message))
+        membership = self._protocol.forwards(message)
+        if membership is not None:
+            membership.process.message(message)
+        else:
+            self._perform(self._protocol.receive(message))
 
     def control(self, kind: Control, payload: bytes) -> None:
         """Pings and pongs mean nothing to channels."""

@@ -38,6 +38,10 @@ class Status(Enum):
     ENDED = auto()
 
 
+_JOINING: Final = Status.JOINING  # as a global: looking a member up in its Enum takes 0.1 us in Python 3.11
+_OWN_EVENTS: Final = ("phx_join", "phx_leave", "heartbeat")
+
+
 class Membership:
     """One joining of one topic. Its texts are those of thousands of others: each is kept once."""
 
@@ -148,6 +152,18 @@ class ClientProtocol:
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
         self.topics: dict[str, Membership] = {}
+
+    def forwards(self, message: Message) -> Membership | None:
+        """Whose channel is to handle the message, if that is all it brings about: `receive` would answer `Forward`.
+
+        Nearly every message is of this kind, and is spared the table below.
+        """
+        topic = message.topic
+        membership = self.topics.get(topic) if type(topic) is str else None
+        if membership is None or membership.status is _JOINING or message.event in _OWN_EVENTS:
+            return None
+        join_ref = message.join_ref
+        return membership if join_ref is None or _same(join_ref, membership.join_ref) else None
 
     def receive(self, message: Message) -> list[Effect]:
         """What one message of the client brings about: the first row of Phoenix's table that fits it."""

@@ -16,7 +16,7 @@ PUBLISH_WINDOW: Final = 1024 * 1024
 """Bytes of publishes that are not through; beyond them nothing is admitted, but an empty log admits anything."""
 
 
-class Logged(NamedTuple):
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """A publish that is not through."""
 
     number: int

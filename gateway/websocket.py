@@ -219,6 +219,8 @@ class WebSocketTransport(asyncio.Protocol):
         messages = reader.feed(data, 0 if self._pauses else MAX_FRAMES_A_TURN)
         if reader.outgoing and not reader.closing:
             self._send_protocol()  # pongs come before the answer to a message that they stood within
+        if self._collected is None:
+            self._collected = []  # what is answered at once is written below, not at the end of the turn
         for message in messages:
             if handler is None or self._closing():
                 break  # what came before the client's own close frame is heard
@@ -226,8 +228,7 @@ class WebSocketTransport(asyncio.Protocol):
                 handler.control(message.kind, message)
             else:
                 handler.receive(message, binary=type(message) is BinaryMessage)
-        if self._collected:
-            self.flush()
+        self.flush()
         if reader.outgoing or reader.finished:
             self._send_protocol()
         if reader.unread or len(data) >= LARGE_READ:

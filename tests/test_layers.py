@@ -39,7 +39,7 @@ PURE_LIBRARIES: Final = {
     *("decimal", "enum", "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "http.HTTPStatus"),
     *("inspect", "ipaddress", "itertools", "json", "math", "numbers", "operator", "re", "string", "struct"),
     *("textwrap", "types"),
-    *("typing", "unicodedata", "urllib.parse", "zlib"),
+    *("sys.intern", "typing", "unicodedata", "urllib.parse", "zlib"),
     *("msgspec", "httptools"),
     # Ciphers without the randomness.
     *("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers"),

@@ -175,7 +175,15 @@ class Client:
         self.waiting = 0
 
     def receive(self, message: Message) -> list[Step]:
-        return self.perform(self.protocol.receive(message))
+        forwarded = self.protocol.forwards(message)
+        effects = self.protocol.receive(message)
+        if message.event == "heartbeat":
+            assert forwarded is None
+        else:
+            assert [one for one in effects if isinstance(one, Forward)] == (
+                [Forward(forwarded, message)] if forwarded else []
+            )
+        return self.perform(effects)
 
     def perform(self, effects: list[Effect]) -> list[Step]:
         steps: list[Step] = []
