@@ -30,69 +30,100 @@ class Capacity:
         """Connections that were not even answered, since the worker started."""
         self._descriptors = descriptors
         self._waiting = 0
-        self._by_address: dict[str, int] = {}
+        self._by_owner: dict[str, int] = {}
 
     @property
     def max_connections(self) -> int:
         """Connections that are let in: the limit, or what the process can hold."""
         return min(self.limits.max_connections, self._descriptors)
 
-    def enter(self, address: str) -> "Place | None":
-        """A place for a new connection, which may be one to be turned away; None if it is to be cut."""
-        address = _network(address)
-        refusal = self._refusal(address)
+    def enter(self, address: str | None) -> "Place | None":
+        """A place for a new connection, which may be one to be turned away; None if it is to be cut.
+
+        `address` is None for a connection of a proxy: whose it is is said later, if at all, to `Place.assign`.
+        """
+        owner = None if address is None else owner_of(address)
+        refusal = self._refusal(owner)
         if refusal is None:
             self.connections += 1
-            self._by_address[address] = self._by_address.get(address, 0) + 1
+            if owner is not None:
+                self._by_owner[owner] = self._by_owner.get(owner, 0) + 1
         elif self._waiting < MAX_TURNED_AWAY:
             self._waiting += 1
             self.turned_away += 1
         else:
             self.cut += 1
             return None
-        return Place(self, address, refusal)
+        return Place(self, owner, refusal)
 
-    def leave(self, address: str, *, admitted: bool) -> None:
+    def leave(self, owner: str | None, *, admitted: bool) -> None:
         """A connection is gone; told by its place."""
         if not admitted:
             self._waiting -= 1
             return
         self.connections -= 1
-        left = self._by_address[address] - 1
-        if left:
-            self._by_address[address] = left
-        else:
-            del self._by_address[address]
+        if owner is not None:
+            self.discharge(owner)
 
-    def _refusal(self, address: str) -> HTTPStatus | None:
+    def charge(self, owner: str) -> bool:
+        """Count one more for this owner; if it has too many it is counted as turned away, and this is False."""
+        if self._has_too_many(owner):
+            self.turned_away += 1
+            return False
+        self._by_owner[owner] = self._by_owner.get(owner, 0) + 1
+        return True
+
+    def discharge(self, owner: str) -> None:
+        """One of what was counted for this owner has ended."""
+        left = self._by_owner[owner] - 1
+        if left:
+            self._by_owner[owner] = left
+        else:
+            del self._by_owner[owner]
+
+    def _refusal(self, owner: str | None) -> HTTPStatus | None:
         if self.connections >= self.max_connections:
             return HTTPStatus.SERVICE_UNAVAILABLE
-        per_address = self.limits.max_connections_per_address
-        if per_address and self._by_address.get(address, 0) >= per_address:
+        if owner is not None and self._has_too_many(owner):
             return HTTPStatus.TOO_MANY_REQUESTS
         return None
+
+    def _has_too_many(self, owner: str) -> bool:
+        per_address = self.limits.max_connections_per_address
+        return per_address > 0 and self._by_owner.get(owner, 0) >= per_address
 
 
 class Place:
     """One connection among those that are counted."""
 
-    __slots__ = ("_address", "_capacity", "_taken", "refusal")
+    __slots__ = ("_admitted", "_capacity", "_owner", "_taken", "refusal")
 
-    def __init__(self, capacity: Capacity, address: str, refusal: HTTPStatus | None) -> None:
+    def __init__(self, capacity: Capacity, owner: str | None, refusal: HTTPStatus | None) -> None:
         self._capacity = capacity
-        self._address = address
+        self._owner = owner
+        self._admitted = refusal is None
         self._taken = True
         self.refusal = refusal
         """With which status the connection is to be turned away; None if it may stay."""
+
+    def assign(self, address: str) -> None:
+        """A proxy's connection is the client's of this address; if that has too many, it is to be turned away."""
+        if not self._taken or self._owner is not None or self.refusal is not None:
+            return
+        owner = owner_of(address)
+        if self._capacity.charge(owner):
+            self._owner = owner
+        else:
+            self.refusal = HTTPStatus.TOO_MANY_REQUESTS
 
     def leave(self) -> None:
         """The connection is gone; a second time nothing happens."""
         if self._taken:
             self._taken = False
-            self._capacity.leave(self._address, admitted=self.refusal is None)
+            self._capacity.leave(self._owner, admitted=self._admitted)
 
 
-def _network(address: str) -> str:
+def owner_of(address: str) -> str:
     """Whom an address belongs to: with IPv6 everybody has 2^64 of them, so its first half counts."""
     if ":" not in address:
         return address

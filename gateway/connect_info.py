@@ -14,12 +14,13 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class PeerData:
-    """Who connects."""
+    """Who connects; behind a trusted proxy the client that the proxy names."""
 
     address: str
     port: int
+    """0 if a proxy names the client without one."""
     ssl_cert: bytes | None = None
-    """The client's certificate (DER), if it showed one."""
+    """The client's certificate (DER), if it showed one to us; a proxy's own is not the client's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ _log = logging.getLogger("roost.entrance")
 class Entrance(asyncio.Protocol):
     """One connection until it is known whose it is; if it is ours, until the handshake is done."""
 
-    __slots__ = ("_data", "_deciding", "_peer", "_place", "_site", "_transport", "_upgrading", "heard")
+    __slots__ = ("_data", "_deciding", "_peer", "_place", "_proxied", "_site", "_transport", "_upgrading", "heard")
 
     def __init__(self, site: "Site", *, upgrading: bool) -> None:
         """`upgrading`: the connection had other requests before, so uvicorn has read the head and hands it over."""
@@ -51,6 +51,8 @@ class Entrance(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._peer: tuple[str, int] | None = None
         self._place: Place | None = None
+        self._proxied = False
+        """Whether the peer is a proxy that is believed."""
         self._data = b""
         self._deciding = False
         self.heard = 0.0
@@ -60,7 +62,9 @@ class Entrance(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = self._peer = transport.get_extra_info("peername")
-        self._place = self._site.capacity.enter(peer[0] if peer else "")
+        proxies = self._site.proxies
+        self._proxied = proxies is not None and peer is not None and peer[0] in proxies
+        self._place = self._site.capacity.enter(None if self._proxied else peer[0] if peer else "")
         if self._place is None:
             self._transport.abort()
         else:
@@ -115,6 +119,8 @@ class Entrance(asyncio.Protocol):
         if not self._site.serves_http:
             self._answer(HTTPStatus.NOT_FOUND, "" if data.startswith(b"HEAD ") else "Not Found")
             return
+        if self._proxied and self._upgrading and self._surroundings(self._read(data)) is None:
+            return
         successor = self._site.uvicorn_protocol(place, upgrading=self._upgrading)
         successor.connection_made(self._transport)
         self._transport.set_protocol(successor)
@@ -123,27 +129,45 @@ class Entrance(asyncio.Protocol):
     # Ours
 
     def _handshake(self, found: "Found[Mount]") -> None:
-        head, _, self._data = self._data.partition(_END_OF_HEAD)
-        try:
-            request = RequestHead(head + _END_OF_HEAD)
-        except BadRequest as error:
-            self._answer(HTTPStatus.BAD_REQUEST, str(error))
-            return
-        around = self._surroundings()
-        if around is not None:
+        head, _, rest = self._data.partition(_END_OF_HEAD)
+        request = self._read(head + _END_OF_HEAD)
+        self._data = rest
+        around = self._surroundings(request)
+        if request is not None and around is not None:
             coming = self._admit(found, request, around)
             self._site.runtime.runner.run(coming, None, partial(self._admitted, found.mount, request))
 
-    def _surroundings(self) -> Surroundings | None:
-        """None if the client is gone already."""
+    def _read(self, head: bytes) -> RequestHead | None:
+        """None if it is no request, and was answered so."""
+        try:
+            return RequestHead(head)
+        except BadRequest as error:
+            self._answer(HTTPStatus.BAD_REQUEST, str(error))
+            return None
+
+    def _surroundings(self, request: RequestHead | None) -> Surroundings | None:
+        """None if the client is gone already, or was turned away."""
         transport = self._transport
         peer = self._peer
         here = transport.get_extra_info("sockname")
-        if peer is None or here is None:
+        if request is None or peer is None or here is None:
             return None
         tls = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        return Surroundings(PeerData(peer[0], peer[1], certificate), tls is not None, here[0], here[1])
+        around = Surroundings(PeerData(peer[0], peer[1], certificate), tls is not None, here[0], here[1])
+        return self._behind_proxy(request, around) if self._proxied else around
+
+    def _behind_proxy(self, request: RequestHead, around: Surroundings) -> Surroundings | None:
+        """As the client sees it that a proxy speaks for; None if its address has too many connections."""
+        proxies, place = self._site.proxies, self._place
+        assert proxies is not None
+        assert place is not None
+        client = proxies.client(around.peer, around.secure, request.headers.get_all)
+        place.assign(client.peer.address)
+        if place.refusal is not None:
+            self._send(response(place.refusal, more=_COME_AGAIN))
+            return None
+        return around._replace(peer=client.peer, secure=client.secure)
 
     async def _admit(
         self, found: "Found[Mount]", request: RequestHead, around: Surroundings

@@ -221,6 +221,7 @@ class Gateway:
             self._addresses,
             self._secrets,
             public_host=self._settings.public_host,
+            trusted_proxies=self._settings.trusted_proxies,
             limits=limits_of(self._settings),
             tls=self._tls,
             logs=self._settings.logs,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from roost.gateway.capacity import Capacity, Place
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.mount import Mount
+    from roost.gateway.proxies import TrustedProxies
     from roost.gateway.runtime import Runtime
     from roost.gateway.socket_paths import Found
     from roost.gateway.websocket import WebSocketTransport
@@ -31,9 +32,17 @@ HEAD_TIMEOUT: Final = 10.0
 class Site:
     """The paths of one worker."""
 
-    def __init__(self, endpoint: "Endpoint", runtime: "Runtime", capacity: "Capacity") -> None:
+    def __init__(
+        self,
+        endpoint: "Endpoint",
+        runtime: "Runtime",
+        capacity: "Capacity",
+        proxies: "TrustedProxies | None" = None,
+    ) -> None:
         self.runtime = runtime
         self.capacity = capacity
+        self.proxies = proxies
+        """Those whose headers say who the client is; None if nobody's are believed."""
         self.judge = Judge()
         self.leaving = False
         """Whether this worker takes no new clients."""

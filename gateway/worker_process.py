@@ -21,6 +21,8 @@ from roost.gateway.draining import drain
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
 from roost.gateway.log_lines import LogLines
+from roost.gateway.proxied_requests import ProxiedRequests
+from roost.gateway.proxies import TrustedProxies
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
@@ -77,17 +79,19 @@ class Worker:
         self._capacity = Capacity(start.limits, room_for_connections())
         if self._capacity.max_connections < start.limits.max_connections:
             _log.warning("room for %d connections: raise the limit of open files", self._capacity.max_connections)
-        site = self._site = Site(endpoint, self._runtime, self._capacity)
+        proxies = TrustedProxies(start.trusted_proxies) if start.trusted_proxies else None
+        site = self._site = Site(endpoint, self._runtime, self._capacity, proxies)
         if start.drained:
             site.close()
         config = Config(
-            app=site,
+            app=ProxiedRequests(site, proxies, self._capacity) if proxies else site,
             http=site.entrance,  # type: ignore[arg-type]
             ws=site.upgrade,  # type: ignore[arg-type]
             interface="asgi3",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # one rule for all requests: ours
             backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )

@@ -1,5 +1,6 @@
 """The settings of a node: names, meanings, defaults, and the sentences that refuse a bad value. Pure."""
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -86,6 +87,25 @@ def _secrets(text: str) -> tuple[str, ...]:
     return tuple(_secret(secret) for secret in text.split())
 
 
+def _proxies(text: str) -> tuple[str, ...]:
+    """Addresses and networks as the standard writes them, and `*`; nobody for an empty text."""
+    return tuple(_proxy(entry.strip()) for entry in text.split(",")) if text.strip() else ()
+
+
+def _proxy(text: str) -> str:
+    try:
+        if text == "*":
+            return text
+        if "%" in text:  # a zone means something to its own machine alone
+            raise ValueError(text)
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(
+            "addresses and networks separated by commas, such as 10.0.0.7, 10.0.0.0/8 or fd00::/8, or * for whoever "
+            f"connects ({text!r} is none of these)"
+        ) from None
+
+
 _HIDDEN: Final = (_secret, _secrets)
 """Texts that are read by these are never shown."""
 
@@ -134,6 +154,13 @@ class Settings:
         "host name by which browsers know the node: only its pages may connect, unless the application says otherwise",
         _text,
         lambda _: "localhost",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        "ROOST_TRUSTED_PROXIES",
+        "addresses and networks of proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are "
+        "believed; * for whoever connects",
+        _proxies,
+        lambda _: (),
     )
     shards: int = _setting(
         "ROOST_SHARDS",

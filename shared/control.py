@@ -52,6 +52,8 @@ class StartWorker(_Message, frozen=True):
     secrets: tuple[str, ...]
     """From which keys are derived: the first for what is made, all for what is checked."""
     public_host: str = "localhost"
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose headers are believed; `*` for whoever connects."""
     limits: Limits = Limits()
     tls: Tls | None = None
     """What https needs, if it is served."""

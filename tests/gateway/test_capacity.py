@@ -21,12 +21,16 @@ class Connections(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.capacity = Capacity(Limits(4, 2), 5)
-        self.here: list[tuple[str, Place]] = []
+        self.here: list[tuple[str | None, Place]] = []
         self.turned_away: list[Place] = []
+
+    def owners(self) -> "Counter[str]":
+        """Connections by the client whose they are, as far as it is known."""
+        return Counter(OWNERS[address] for address, _ in self.here if address is not None)
 
     @rule(address=st.sampled_from(ADDRESSES))
     def come(self, address: str) -> None:
-        before = Counter(OWNERS[other] for other, _ in self.here)
+        before = self.owners()
         place = self.capacity.enter(address)
         assert place is not None
         allowed = self.capacity.limits.max_connections_per_address
@@ -40,6 +44,35 @@ class Connections(RuleBasedStateMachine):
             self.turned_away.append(place)
         else:
             self.here.append((address, place))
+
+    @rule(address=st.sampled_from(ADDRESSES))
+    def come_by_a_proxy(self, address: str) -> None:
+        place = self.capacity.enter(None)
+        assert place is not None
+        if len(self.here) >= min(self.capacity.limits.max_connections, 5):
+            assert place.refusal == 503
+            place.assign(address)
+            assert place.refusal == 503
+            self.turned_away.append(place)
+        else:
+            assert place.refusal is None
+            self.here.append((None, place))
+
+    @rule(data=st.data(), address=st.sampled_from(ADDRESSES))
+    def turn_out_to_be_a_clients(self, data: st.DataObject, address: str) -> None:
+        waiting = [which for which, (known, place) in enumerate(self.here) if known is None and not place.refusal]
+        if waiting:
+            which = data.draw(st.sampled_from(waiting))
+            place = self.here[which][1]
+            before = self.owners()[OWNERS[address]]
+            place.assign(address)
+            allowed = self.capacity.limits.max_connections_per_address
+            if allowed and before >= allowed:
+                assert place.refusal == 429
+            else:
+                assert place.refusal is None
+                self.here[which] = (address, place)
+            place.assign(ADDRESSES[0])  # once and for all
 
     @rule(data=st.data())
     def go(self, data: st.DataObject) -> None:
@@ -60,12 +93,13 @@ class Connections(RuleBasedStateMachine):
     @invariant()
     def the_books_balance(self) -> None:
         assert self.capacity.connections == len(self.here)
+        assert sum(self.capacity._by_owner.values()) == self.owners().total()
         assert self.capacity.cut == 0
 
     def teardown(self) -> None:
         for _, place in self.here:
             place.leave()
-        assert self.capacity._by_address == {}
+        assert self.capacity._by_owner == {}
 
 
 TestConnections = Connections.TestCase

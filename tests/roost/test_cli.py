@@ -38,6 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
         (("gateway", "app:endpoint"), ("--port", "http"), "ROOST_PORT"),
         (("gateway", "app:endpoint"), ("--workers", "many"), "ROOST_WORKERS"),
         (("gateway", "app:endpoint"), ("--host", ""), "ROOST_HOST"),
+        (("gateway", "app:endpoint"), ("--trusted-proxies", "nginx"), "ROOST_TRUSTED_PROXIES"),
         (("status",), ("--run-dir", ""), "ROOST_RUN_DIR"),
     ],
 )

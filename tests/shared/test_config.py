@@ -27,6 +27,7 @@ def test_defaults() -> None:
     assert (settings.port, settings.host) == (4000, "localhost")
     assert settings.run_dir == "/tmp/roost-1000"
     assert settings.secret_key_base is None
+    assert settings.trusted_proxies == read_settings(MACHINE, {"ROOST_TRUSTED_PROXIES": " "}).trusted_proxies == ()
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 16, 64])
@@ -52,6 +53,7 @@ def test_values_are_read() -> None:
         "ROOST_SECRET_KEY_BASE": SECRET,
         "ROOST_OLD_SECRET_KEY_BASES": f" {SECRET[::-1]}  {SECRET} ",
         "ROOST_STALL_LIMIT": "2.5",
+        "ROOST_TRUSTED_PROXIES": "10.0.0.7, 192.0.2.0/255.255.255.0,2001:DB8::/32 , 0:0::1,*",
         "UNRELATED": "x",
     }
     assert read_settings(MACHINE, source) == replace(
@@ -64,6 +66,7 @@ def test_values_are_read() -> None:
         secret_key_base=SECRET,
         old_secret_key_bases=(SECRET[::-1], SECRET),
         stall_limit=2.5,
+        trusted_proxies=("10.0.0.7", "192.0.2.0/24", "2001:db8::/32", "::1", "*"),
     )
 
 
@@ -91,6 +94,13 @@ def test_every_setting_has_a_meaning(place: object) -> None:
         *(("ROOST_STALL_LIMIT", text) for text in ("0", "0.4", "3601", "1e3", "-1", "nan", "inf", "ten", "", " 1")),
         *(("ROOST_HOST", text) for text in ("", "local\0host")),
         *(("ROOST_RUN_DIR", text) for text in ("", "/run\0/roost")),
+        *(
+            ("ROOST_TRUSTED_PROXIES", text)
+            for text in (
+                *("proxy", "10.0.0.1,", ",", "10.0.0.1 10.0.0.2", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "1"),
+                *("[::1]", "127.0.0.1:80", "fe80::1%eth0", "fe80::%eth0/64", "**", "10.0.0.1\nx", "010.0.0.1"),
+            )
+        ),
         ("ROOST_SECRET_KEY_BASE", "short"),
         ("ROOST_SECRET_KEY_BASE", ""),
     ],
