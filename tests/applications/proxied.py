@@ -1,15 +1,16 @@
 """An application that tells every client whom it takes it for: in channels, polls, pages and a WebSocket of its own."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket as StarletteWebSocket
 
-from roost import Channel, ConnectInfo, Endpoint, LongPoll, Ok, Socket, WebSocket
+from roost import Channel, ConnectInfo, Endpoint, LongPoll, Ok, Socket
 
 
 class SeenSocket(Socket):
@@ -37,10 +38,16 @@ async def page(request: Request) -> JSONResponse:
     return JSONResponse(seen(request))
 
 
-async def slow_page(request: Request) -> JSONResponse:
-    """Answers when another asks for `/go`."""
-    await waits.wait()
-    return JSONResponse(seen(request))
+async def slow_page(request: Request) -> StreamingResponse:
+    """Begins its answer, and ends it when another request asks for `/go`."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "begun"
+        await waits.wait()
+        waits.clear()
+        yield "ended"
+
+    return StreamingResponse(parts())
 
 
 async def go(request: Request) -> JSONResponse:
@@ -55,5 +62,5 @@ async def own_websocket(websocket: StarletteWebSocket) -> None:
 
 
 routes = [Route("/page", page), Route("/slow", slow_page), Route("/go", go), WebSocketRoute("/own", own_websocket)]
-endpoint = Endpoint(app=Starlette(routes=routes))
-endpoint.mount("/socket", SeenSocket, websocket=WebSocket(check_origin="conn"), longpoll=LongPoll(window=0.5))
+endpoint = Endpoint(app=Starlette(routes=routes), check_origin="conn")
+endpoint.mount("/socket", SeenSocket, longpoll=LongPoll(window=0.5))

@@ -50,12 +50,13 @@ async def request(
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
     body: bytes = b"",
+    source: str | None = None,
 ) -> Response:
-    """Ask, and close the connection behind the response's head and body."""
+    """Ask, and close the connection behind the response's head and body; `source` is the address to come from."""
     length = {"Content-Length": str(len(body))} if body or method == "POST" else {}
     lines = [f"{name}: {value}" for name, value in ({"Host": f"{host}:{port}"} | (headers or {}) | length).items()]
     head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode()
-    reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+    reader, writer = await asyncio.open_connection(host, port, ssl=tls, local_addr=source and (source, 0))
     try:
         writer.write(head + body)
         return await _read(reader)
@@ -64,10 +65,14 @@ async def request(
 
 
 async def upgrade(
-    port: int, target: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
+    port: int,
+    target: str,
+    headers: dict[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    source: str | None = None,
 ) -> Response:
     """Ask for a WebSocket."""
-    return await request(port, target, UPGRADE | (headers or {}), tls=tls)
+    return await request(port, target, UPGRADE | (headers or {}), tls=tls, source=source)
 
 
 async def _read(reader: asyncio.StreamReader) -> Response:
