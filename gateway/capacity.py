@@ -25,7 +25,7 @@ class Capacity:
         """May be replaced at any time; connections that there are stay."""
         self.connections = 0
         self.turned_away = 0
-        """Connections that were answered 503 or 429, since the worker started."""
+        """Connections, and requests behind a proxy, that were answered 503 or 429, since the worker started."""
         self.cut = 0
         """Connections that were not even answered, since the worker started."""
         self._descriptors = descriptors

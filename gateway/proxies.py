@@ -62,22 +62,17 @@ class TrustedProxies:
 
         An entry that is no address ends the search: then the client is the last proxy that was made out.
         """
-        entries = _last_entries(values(_FORWARDED_FOR))
-        found: tuple[_Address, int] | None = None
-        passed = 0
-        for entry in reversed(entries):
-            read = _read_entry(entry)
-            if read is None:
+        place = 0
+        for number, entry in enumerate(reversed(_last_entries(values(_FORWARDED_FOR)))):
+            found = _read_entry(entry)
+            if found is None:
                 break
-            found = read
-            if not self._is_proxy(read[0]):
+            address, port = found
+            peer, place = PeerData(str(address), port), number
+            if not self._is_proxy(address):
                 break
-            passed += 1
-        told = _told_scheme(values, passed)
-        return Client(
-            peer if found is None else PeerData(str(found[0]), found[1]),
-            secure if told is None else told,
-        )
+        told = _told_scheme(values, place)
+        return Client(peer, secure if told is None else told)
 
     def _judge(self, peer: str) -> bool:
         address = _read_address(peer.partition("%")[0])
@@ -87,14 +82,14 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
-def _told_scheme(values: Values, passed: int) -> bool | None:
+def _told_scheme(values: Values, place: int) -> bool | None:
     """Whether the client came by https, by the words of the proxy that it connected to; None if they say nothing.
 
-    If each proxy adds its own, the scheme stands where the client's address stands: before those of `passed` proxies.
+    If each proxy adds its own, the scheme stands where the client's address stands: at this place, from the end.
     """
     protos = _last_entries(values(_FORWARDED_PROTO))
     if protos:
-        return _SECURE.get(protos[max(0, len(protos) - 1 - passed)].lower())
+        return _SECURE.get(protos[max(0, len(protos) - 1 - place)].lower())
     flags = _last_entries(values(_FORWARDED_SSL))
     return _ON.get(flags[-1].lower()) if flags else None
 

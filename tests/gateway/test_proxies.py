@@ -1,6 +1,5 @@
 """Who the client behind a proxy is, and that nobody can say it who is not trusted."""
 
-import time
 from contextlib import suppress
 from ipaddress import ip_address
 
@@ -114,6 +113,8 @@ def test_the_client_is_the_right_most_that_is_no_proxy(forwarded_for: list[str],
         ("203.0.113.9, 10.0.0.2", {"proto": "https, http"}, True),
         ("203.0.113.9, 10.0.0.2", {"proto": "http, https, http"}, True),
         ("203.0.113.9, 10.0.0.2", {"proto": "https"}, True),
+        ("203.0.113.9, unknown, 10.0.0.2", {"proto": "https, https, http"}, False),
+        ("10.0.0.3, 10.0.0.2", {"proto": "http, https, http"}, True),
     ],
 )
 @pytest.mark.parametrize("before", [True, False])
@@ -151,14 +152,11 @@ def test_whatever_comes_there_is_a_client_with_an_address(sent: list[str], proto
     assert 0 <= seen.peer.port <= 65535
 
 
-def test_a_header_as_long_as_a_head_is_little_work() -> None:
-    """About 0.1 ms; without a bound it would be 4,000 entries."""
-    began = time.process_time()
-    assert behind(",".join(["203.0.113.9", *["10.0.0.3"] * MAX_PROXIES])).peer.address == "10.0.0.3"
+def test_of_a_long_header_only_the_end_is_looked_at() -> None:
     assert behind(",".join(["203.0.113.9", *["10.0.0.3"] * (MAX_PROXIES - 1)])).peer.address == "203.0.113.9"
+    assert behind(",".join(["203.0.113.9", *["10.0.0.3"] * MAX_PROXIES])).peer.address == "10.0.0.3"
     assert behind("1," * 8000).peer == PROXY
     assert behind("1" * 16_000).peer == PROXY
-    assert time.process_time() - began < 1.0
 
 
 @given(st.text("0123456789abcdef:./*, ", max_size=40))
