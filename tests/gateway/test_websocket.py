@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 import pytest
@@ -355,6 +355,25 @@ class TestClosing:
             hand_over([Frames([one.transport], [numbered(3)], "t")], one.runtime.turn)
             one.transport.close(CloseCode.GOING_AWAY)
             await asyncio.sleep(0)
+
+        play(scene)
+
+    def test_who_gets_the_descriptor_of_one_that_is_gone_gets_none_of_its_frames(self, play: Play) -> None:
+        async def scene() -> None:
+            with lone_worker() as runtime:
+                async with connected(runtime) as gone:
+                    number = gone.transport.descriptor
+                async with AsyncExitStack() as others:
+                    async with asyncio.timeout(LIMIT):
+                        heir = await others.enter_async_context(connected(runtime))
+                        while heir.transport.descriptor != number:
+                            await asyncio.sleep(0)
+                            heir = await others.enter_async_context(connected(runtime))
+                    gone.transport.send(numbered(1))
+                    hand_over([Frames([gone.transport], [numbered(2)], "t")], runtime.turn)
+                    gone.transport.close(CloseCode.GOING_AWAY)
+                    hand_over([Frames([gone.transport, heir.transport], [numbered(3)], "t")], runtime.turn)
+                    assert await heir.browser.texts(1) == ['{"number":3,"fill":""}']
 
         play(scene)
 
