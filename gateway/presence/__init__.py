@@ -1,0 +1,1 @@
+"""Presence: who is where, known in every worker. `presence.py` is what applications derive from."""

@@ -1,0 +1,223 @@
+"""The presences that one replica knows: an add-wins observed-remove set with deltas. Pure.
+
+Each replica adds and removes its own entries alone; every addition and every removal is a new dot. Merging what
+another replica knows brings the entries whose dots were not known here, and takes away those that the other one knows
+and has no more. So merges may come late, twice and in any order, and an addition beats a removal that did not see it.
+(Almeida, Shoker, Baquero, "Delta state replicated data types"; `Phoenix.Tracker.State` does the same.)
+"""
+
+from array import array
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from typing import Final
+
+from roost.gateway.presence.causal_context import CausalContext
+from roost.gateway.presence.clock import only
+from roost.gateway.presence.entries import Change, Entry, Joined, Left, Part, Row
+
+MAX_PART_ROWS: Final = 1000
+"""Entries in one part; more travel in several, each of which can be merged for itself."""
+
+NOBODY: Final[Mapping[str, list[Entry]]] = {}
+
+
+class PresenceSet:
+    """All that a replica knows."""
+
+    def __init__(self, replica: str) -> None:
+        self.replica = replica
+        self.context = CausalContext({replica: 0})
+        self.hidden: set[str] = set()
+        """Replicas that are down: what they had is kept and not shown."""
+        self._entries: dict[str, dict[int, Entry]] = {replica: {}}
+        self._topics: dict[str, dict[str, list[Entry]]] = {}
+        """What is shown: by topic, then by key."""
+        self._sizes: dict[str, int] = {}
+        self._delta: dict[int, Entry | None] = {}
+        """Own dots that the others have not been told; None for those without an entry."""
+
+    # Reading
+
+    def keys(self, topic: str) -> Mapping[str, list[Entry]]:
+        """Who is in a topic: entries by key, those of one key in order. Not to be changed."""
+        return self._topics.get(topic, NOBODY)
+
+    def size(self, topic: str) -> int:
+        """How many entries a topic has."""
+        return self._sizes.get(topic, 0)
+
+    def count(self) -> int:
+        """How many entries are known, hidden ones included."""
+        return sum(map(len, self._entries.values()))
+
+    def clock(self) -> dict[str, int]:
+        """What is known, without replicas that are down: for others to compare with theirs."""
+        return {name: number for name, number in self.context.clock.items() if name not in self.hidden}
+
+    # The replica's own entries
+
+    def add(self, topic: str, key: str, owner: int, meta: bytes) -> Entry:
+        """A new entry."""
+        entry = Entry(self.replica, self._next(), topic, key, owner, meta)
+        self._delta[entry.number] = entry
+        self._insert(entry)
+        return entry
+
+    def remove(self, entry: Entry) -> None:
+        """An own entry is no more; the removal is an event as well, so that clocks tell of it."""
+        self._delete(entry)
+        self._delta[entry.number] = None
+        self._delta[self._next()] = None
+
+    def replace(self, entry: Entry, meta: bytes) -> Entry:
+        """An own entry with another meta."""
+        self.remove(entry)
+        return self.add(entry.topic, entry.key, entry.owner, meta)
+
+    def has_delta(self) -> bool:
+        """Whether there is anything that the others have not been told."""
+        return bool(self._delta)
+
+    def take_delta(self) -> Part:
+        """What the others have not been told, once."""
+        delta, self._delta = self._delta, {}
+        rows = [_row(entry) for entry in delta.values() if entry is not None]
+        return Part(clouds={self.replica: list(delta)}, rows={self.replica: rows} if rows else {})
+
+    # Other replicas
+
+    def merge(self, part: Part, known: Container[str]) -> list[Change]:
+        """Take in what another replica knows of the `known` ones; of others nothing, for they may be long dead."""
+        changes: list[Change] = []
+        for name in part.clock.keys() | part.clouds.keys():
+            if name == self.replica or name not in known:
+                continue
+            rows = part.rows.get(name, ())
+            changes += self._take_away(name, part, rows)
+            changes += self._bring(name, rows)
+            self.context.add(name, part.clouds.get(name, ()))
+            self.context.raise_to(name, self._complete_to(name, part))
+        return changes
+
+    def extract(self, clock: Mapping[str, int], clouds: Mapping[str, Collection[int]], asker: str) -> Iterator[Part]:
+        """All that a replica lacks which knows so much; the last part says what is gone."""
+        theirs = CausalContext(clock)
+        for name, cloud in clouds.items():
+            theirs.add(name, cloud)
+        told = self.clock().keys() - {asker}
+        kept: dict[str, bytes] = {}
+        for name in sorted(told):
+            entries = self._entries.get(name, {})
+            lacking = [entry for entry in entries.values() if not theirs.covers(*entry.dot)]
+            for start in range(0, len(lacking), MAX_PART_ROWS):
+                rows = [_row(entry) for entry in lacking[start : start + MAX_PART_ROWS]]
+                yield Part(clouds={name: [row.number for row in rows]}, rows={name: rows})
+            kept[name] = array("Q", entries).tobytes()
+        ours = self.context
+        yield Part(only(ours.clock, told), {name: sorted(ours.clouds.get(name, ())) for name in told}, {}, kept)
+
+    def hide(self, replica: str) -> list[Change]:
+        """A replica is down: its entries are not shown until `show`."""
+        if replica in self.hidden:
+            return []
+        entries = self._entries.get(replica, {}).values()
+        for entry in entries:
+            self._withdraw(entry)
+        self.hidden.add(replica)
+        return [Left(entry) for entry in entries]
+
+    def show(self, replica: str) -> list[Change]:
+        """A replica is up again."""
+        if replica not in self.hidden:
+            return []
+        self.hidden.discard(replica)
+        entries = self._entries.get(replica, {}).values()
+        for entry in entries:
+            self._show(entry)
+        return [Joined(entry) for entry in entries]
+
+    def forget(self, replica: str) -> list[Change]:
+        """A replica will never come back: nothing is kept of it."""
+        changes = self.hide(replica)
+        self.hidden.discard(replica)
+        self._entries.pop(replica, None)
+        self.context.forget(replica)
+        return changes
+
+    # Inside
+
+    def _next(self) -> int:
+        number = self.context.clock[self.replica] + 1
+        self.context.clock[self.replica] = number
+        return number
+
+    def _complete_to(self, name: str, part: Part) -> int:
+        """As far as the part may raise our clock: it may have come without those that were to come before it."""
+        limit = part.clock.get(name, 0)
+        entries = self._entries.get(name, {})
+        kept = array("Q", part.kept.get(name, b""))
+        missing = [number for number in kept if number not in entries and not self.context.covers(name, number)]
+        return min([limit, *(number - 1 for number in missing)])
+
+    def _take_away(self, name: str, part: Part, rows: Iterable[Row]) -> list[Change]:
+        entries = self._entries.get(name)
+        if not entries:
+            return []
+        there = {row.number for row in rows}
+        gone = [number for number in part.clouds.get(name, ()) if number in entries and number not in there]
+        if limit := part.clock.get(name, 0):
+            there.update(array("Q", part.kept.get(name, b"")))
+            gone = [number for number in gone if number not in there]
+            gone += [number for number in entries if number <= limit and number not in there]
+        changes: list[Change] = []
+        for number in dict.fromkeys(gone):
+            entry = entries[number]
+            self._delete(entry)
+            if name not in self.hidden:
+                changes.append(Left(entry))
+        return changes
+
+    def _bring(self, name: str, rows: Iterable[Row]) -> list[Change]:
+        changes: list[Change] = []
+        for row in rows:
+            if not self.context.covers(name, row.number):
+                entry = Entry(name, row.number, self._shared(row.topic), row.key, row.owner, row.meta)
+                self._insert(entry)
+                if name not in self.hidden:
+                    changes.append(Joined(entry))
+        return changes
+
+    def _shared(self, topic: str) -> str:
+        """The text of a topic that its entries share."""
+        keys = self._topics.get(topic)
+        return next(iter(keys.values()))[0].topic if keys else topic
+
+    def _insert(self, entry: Entry) -> None:
+        self._entries.setdefault(entry.replica, {})[entry.number] = entry
+        if entry.replica not in self.hidden:
+            self._show(entry)
+
+    def _delete(self, entry: Entry) -> None:
+        del self._entries[entry.replica][entry.number]
+        if entry.replica not in self.hidden:
+            self._withdraw(entry)
+
+    def _show(self, entry: Entry) -> None:
+        metas = self._topics.setdefault(entry.topic, {}).setdefault(entry.key, [])
+        metas.append(entry)
+        if len(metas) > 1:
+            metas.sort(key=lambda one: one.place)
+        self._sizes[entry.topic] = self._sizes.get(entry.topic, 0) + 1
+
+    def _withdraw(self, entry: Entry) -> None:
+        keys = self._topics[entry.topic]
+        metas = keys[entry.key]
+        metas.remove(entry)
+        if not metas:
+            del keys[entry.key]
+        self._sizes[entry.topic] -= 1
+        if not keys:
+            del self._topics[entry.topic], self._sizes[entry.topic]
+
+
+def _row(entry: Entry) -> Row:
+    return Row(entry.number, entry.topic, entry.key, entry.owner, entry.meta)
