@@ -1,7 +1,11 @@
 """What the tests and the load tests drive: rooms that do everything that a channel can do."""
 
+import time
+
 from examples.numbers import NumbersChannel
-from roost import Channel, Endpoint, Error, Ok, Raw, RawSocket, Socket, Stop, WebSocket, event
+from roost import Channel, Endpoint, Error, Ok, Presence, Raw, RawSocket, Socket, Stop, WebSocket, event
+
+lobby = Presence()
 
 
 class PlaygroundSocket(Socket):
@@ -63,6 +67,32 @@ class RoomChannel(Channel[PlaygroundSocket]):
         return Stop("other")
 
 
+class LobbyChannel(Channel[PlaygroundSocket]):
+    """Shows who is here: whoever joins says as which `user`."""
+
+    async def join(self, params):
+        if not isinstance(params, dict) or not isinstance(params.get("user"), str | int):
+            return Error({"reason": "say which user you are"})
+        self.user = params["user"]
+        return Ok()
+
+    async def joined(self):
+        await lobby.track(self, self.user, {"online_at": int(time.time())})
+        await lobby.push_state(self)
+
+    @event("update")
+    async def update(self, payload: dict):
+        return await lobby.update(self, self.user, lambda meta: {**meta, **payload})
+
+    @event("list")
+    async def list_all(self, payload: dict):
+        return Ok(await lobby.list(self))
+
+    @event("where")
+    async def where(self, payload: Raw):
+        return Ok({"worker": self.worker})
+
+
 class EchoSocket(RawSocket):
     """Sends back every message as it came: the WebSocket itself, without channels."""
 
@@ -71,8 +101,9 @@ class EchoSocket(RawSocket):
 
 
 PlaygroundSocket.route("room:*", RoomChannel)
+PlaygroundSocket.route("lobby:*", LobbyChannel)
 PlaygroundSocket.route("numbers:*", NumbersChannel)
 
-endpoint = Endpoint(check_origin=False)
+endpoint = Endpoint(check_origin=False, presences=[lobby])
 endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None))
 endpoint.mount("/echo", EchoSocket, websocket=WebSocket(timeout=None))

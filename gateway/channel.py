@@ -153,6 +153,10 @@ class Channel(Generic[S]):
         """Send an event to all subscribers of the topic but this channel. To be awaited."""
         return self._process.broadcast(event, payload, to_self=False)
 
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call this when the channel ends, however it ends; before `terminate`. Raises RuntimeError if it has ended."""
+        self._process.at_end(callback)
+
     def send_after(self, seconds: float, message: Any) -> "Timer":
         """Give `handle_info` a message after so many seconds, unless the channel ends or the timer is cancelled."""
         return self._process.send_after(seconds, message)

@@ -1,9 +1,13 @@
 """What only some channels and raw sockets have: timers, and subscriptions to topics other than their own."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.shared.bus import Lane
+
+_log = logging.getLogger("roost.channel")
 
 if TYPE_CHECKING:
     from roost.gateway.audience import Subscription
@@ -40,13 +44,15 @@ class Timer:
 class ChannelExtras:
     """The timers and further subscriptions of one channel or raw socket; they end with it."""
 
-    __slots__ = ("_hash", "_subscriptions", "_unconfirmed", "inbox", "runtime", "timers")
+    __slots__ = ("_hash", "_subscriptions", "_unconfirmed", "at_end", "inbox", "runtime", "timers")
 
     def __init__(self, runtime: "Runtime", client_hash: int, inbox: Inbox) -> None:
         self.runtime = runtime
         self._hash = client_hash
         self.inbox = inbox
         self.timers: set[Timer] = set()
+        self.at_end: list[Callable[[], None]] = []
+        """What else ends with it."""
         self._subscriptions: dict[str, Subscription] = {}
         self._unconfirmed: dict[Subscription, asyncio.Future[None]] = {}
 
@@ -88,3 +94,8 @@ class ChannelExtras:
             timer.cancel()
         for topic in list(self._subscriptions):
             self.unsubscribe(topic)
+        for end in self.at_end:
+            try:
+                end()
+            except Exception:  # noqa: BLE001 - the crash boundary of the application's code
+                _log.exception("what was to be called at the end of a channel failed")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import Question
+from roost.gateway.channel_extras import ChannelExtras
 from roost.gateway.channel_sending import ChannelSending, State
 from roost.gateway.protocol import JOIN_CRASHED
 from roost.shared.serializer import Message
@@ -36,6 +37,12 @@ class ChannelMailbox(ChannelSending):
         if self._state is State.JOINED and not self._busy:
             self._busy = True
             self.client.runtime.call_later(0, self._work_on)
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call this when the channel ends."""
+        if self._state in (State.ENDING, State.ENDED):
+            raise RuntimeError(f"{self.name()} has ended")
+        self.extras().at_end.append(callback)
 
     def _deliver(self, work: Callable[[Any], None], argument: Any) -> None:
         if self._state in (State.ENDING, State.ENDED):
@@ -102,6 +109,16 @@ class ChannelMailbox(ChannelSending):
     def _cancel(self) -> None:
         if self._task is not None:
             self.client.runtime.runner.cancel(self._task)
+
+    def extras(self) -> ChannelExtras:
+        """The channel's timers and further subscriptions."""
+        if self._extras is None:
+            self._extras = ChannelExtras(self.client.runtime, self.client.hash, self)
+        return self._extras
+
+    def info(self, message: Any) -> None:
+        """A message for `handle_info`."""
+        raise NotImplementedError
 
     def _refuse(self, payload: Any) -> None:
         raise NotImplementedError

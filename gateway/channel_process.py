@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import Question
 from roost.gateway.channel import Channel
-from roost.gateway.channel_extras import ChannelExtras, Timer
+from roost.gateway.channel_extras import Timer
 from roost.gateway.channel_mailbox import ChannelMailbox
 from roost.gateway.channel_sending import JOINED, LaterReply, State
 from roost.gateway.custom_serializer import OwnLane
@@ -94,7 +94,8 @@ class ChannelProcess(ChannelMailbox):
         if type(self.channel).joined is Channel.joined:
             self._idle()
         else:
-            self._run(self.channel.joined(), partial(self._done, "joined"))
+            self.client.runtime.uplink.local_topics.hold(self.subscription)
+            self._run(self.channel.joined(), self._joined_done)
 
     def message(self, message: Message) -> None:
         """The client sent an event."""
@@ -171,12 +172,6 @@ class ChannelProcess(ChannelMailbox):
         if message.ref is None:
             raise RuntimeError(f"the client wants no reply to {message.event!r}: its message has no ref")
         return LaterReply(self, message.ref)
-
-    def extras(self) -> ChannelExtras:
-        """The channel's timers and further subscriptions."""
-        if self._extras is None:
-            self._extras = ChannelExtras(self.client.runtime, self.client.hash, self)
-        return self._extras
 
     def send_after(self, seconds: float, message: Any) -> Timer:
         """A timer that ends with the channel."""
@@ -262,6 +257,10 @@ class ChannelProcess(ChannelMailbox):
         else:
             self._answering = value.payload
             self.subscription = self.client.subscribe(self)
+
+    def _joined_done(self, value: Any, error: BaseException | None) -> None:
+        self.client.runtime.uplink.local_topics.release(self.subscription)
+        self._done("joined", value, error)
 
     def _timed_message_done(self, began: float, value: Any, error: BaseException | None) -> None:
         message: Message = self._answering

@@ -10,6 +10,7 @@ from roost.gateway.custom_transport import Transport
 from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
 from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
+from roost.gateway.presence.presence import Presence, check_presences
 from roost.gateway.pubsub import PubSub
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.replies import Error, Ok
@@ -36,12 +37,14 @@ class Endpoint:
         check_origin: CheckOrigin = True,
         host: str | None = None,
         filter_parameters: Sequence[str] | ParameterFilter = DEFAULT_TERMS,
+        presences: Sequence[Presence] = (),
     ) -> None:
         """`sockets` are mounted by path with the default options; `mount` adds others.
 
         `check_origin` says which pages may connect (see `WebSocket`); by default those of `host`, which is
         ROOST_PUBLIC_HOST unless it is given here. `filter_parameters` says what log
         lines mask: entries whose name contains one of these terms, or what a filter such as `KeepParameters` masks.
+        `presences` are those that its channels track their clients in.
         """
         self.app = app
         self.telemetry = Telemetry()
@@ -55,6 +58,7 @@ class Endpoint:
         self._host = host
         self._runtime: Runtime | None = None
         self._secrets: tuple[str, ...] = ()
+        self.presences = check_presences(presences)
         read_check_origin(check_origin)
         for path, socket in (sockets or {}).items():
             self.mount(path, socket)
@@ -141,3 +145,4 @@ class Endpoint:
         self._secrets = secrets
         if self._host is None:
             self._host = host
+        runtime.presences = [presence.serve(runtime) for presence in self.presences]

@@ -255,8 +255,12 @@ class Gateway:
 
     def _worker_exited(self, worker: Child) -> None:
         assert isinstance(worker.start, StartWorker)
+        exited = WorkerExited(worker.start.number)
         if self._broker is not None:
-            self._broker.tell(WorkerExited(worker.start.number))
+            self._broker.tell(exited)
+        for other in self._workers.children.values():
+            if other is not worker:
+                other.link.tell(exited)
 
     async def _status(self) -> GatewayStatus:
         answers, silent = await self._workers.ask_all(AskStatus(), WorkerStatus, ANSWER_LIMIT)

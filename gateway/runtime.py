@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roost.gateway.channel_process import ChannelProcess
     from roost.gateway.client import Client
     from roost.gateway.endpoint import Endpoint
+    from roost.gateway.presence.replica import Replica
     from roost.gateway.raw_connection import RawConnection
     from roost.gateway.uplink import Uplink
 
@@ -39,6 +40,8 @@ class Runtime:
         """Connected clients by the number of their socket."""
         self.ending: set[ChannelProcess] = set()
         """Channels whose end takes time: the worker waits for them before it goes."""
+        self.presences: list[Replica] = []
+        """The worker's replicas of the presences that its endpoint serves."""
         self._loop = loop
         self._numbers = count(1)
 

@@ -11,6 +11,8 @@ from roost.gateway.books import Books
 from roost.gateway.delivery import Arrival, Delivery, Open
 from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
+from roost.gateway.local_topics import LocalTopics
+from roost.gateway.shard_link import Frames, Letters
 from roost.gateway.turn import Turn
 from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
 from roost.shared.pump import Dealer
@@ -38,6 +40,7 @@ class Uplink:
         self._delivery = Delivery(
             worker, run_dir.read_map(), loop.time(), lambda publisher: run_dir.alive(worker_name(publisher))
         )
+        self.local_topics = LocalTopics()
         self._ack_timer: asyncio.TimerHandle | None = None
         self._linked = asyncio.Event()
         self.changed_over: Callable[[int], None] = lambda _: None
@@ -71,6 +74,14 @@ class Uplink:
         """What became of all that was offered to this worker's subscribers."""
         return self._delivery.books
 
+    def node_id(self) -> str:
+        """Names the node among others."""
+        return self._run_dir.node_id()
+
+    def live_workers(self) -> set[int]:
+        """All workers of the node that live, asked of their locks."""
+        return self._run_dir.live_workers()
+
     def worker_lives(self, worker: int) -> bool:
         """Whether a worker of the node lives, asked of its lock."""
         return self._run_dir.alive(worker_name(worker))
@@ -83,16 +94,23 @@ class Uplink:
         """Subscribe; `inbox.confirmed(subscription)` is called when it stands."""
         self._turn.wake()
         self._gathering.subscribe()
-        return self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
+        subscription = self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
+        self.local_topics.add(subscription)
+        return subscription
 
     def subscriber(self, number: int) -> Any:
         """Who subscribes under that number: what was given as `inbox`; None if nobody does any more."""
         subscription = self._delivery.subscriptions.get(number)
         return subscription.inbox if subscription is not None else None
 
+    def subscription(self, number: int) -> "Subscription | None":
+        """The subscription of that number, if it has not ended."""
+        return self._delivery.subscriptions.get(number)
+
     def unsubscribe(self, subscription: "Subscription") -> None:
         """Nothing comes from now on."""
         self._turn.wake()
+        self.local_topics.discard(subscription)
         self._delivery.unsubscribe(subscription)
 
     def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
@@ -112,6 +130,16 @@ class Uplink:
         except asyncio.CancelledError:
             self._delivery.withdraw(number)
             raise
+
+    def hand_over(self, handovers: list[Frames | Letters]) -> None:
+        """Hand over what this worker itself tells its own subscribers; it counts in the books as if it had come in."""
+        for handover in handovers:
+            due = len(handover.outlets) if isinstance(handover, Frames) else len(handover.inboxes)
+            self.books.offered += due
+            self.books.due += due
+        departed = self._delivery.departed
+        departed.clear()
+        self.books.hand_over(hand_over([*handovers], self._turn, departed))
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this worker's publish of that number."""

@@ -45,6 +45,7 @@ from roost.shared.control import (
     Ready,
     StartWorker,
     Stop,
+    WorkerExited,
     WorkerStatus,
 )
 from roost.shared.envelopes import Tell, encode_envelope
@@ -108,6 +109,7 @@ class Worker:
         self._runtime.calls.listen()
         self._report(self._uplink.epoch)
         await self._uplink.linked()
+        await asyncio.gather(*(presence.start() for presence in self._runtime.presences))
         gc.collect()
         gc.freeze()
         await self._server.serve([listener(address) for address in self._start.addresses])
@@ -139,6 +141,9 @@ class Worker:
                 self._site.open()
             case LimitsChanged(limits):
                 self._capacity.limits = limits
+            case WorkerExited():
+                for presence in self._runtime.presences:
+                    presence.look_for_dead()
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
                 self._report(self._uplink.epoch)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from roost.gateway.mount import LongPoll, WebSocket
     from roost.gateway.origin import Origin
     from roost.gateway.parameter_filter import KeepParameters
+    from roost.gateway.presence.limits import PresenceLimits
+    from roost.gateway.presence.presence import Presence
     from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
@@ -61,6 +63,8 @@ _HOMES = {
     "Message": "shared.serializer",
     "Ok": "gateway.replies",
     "Origin": "gateway.origin",
+    "Presence": "gateway.presence.presence",
+    "PresenceLimits": "gateway.presence.limits",
     "PubSub": "gateway.pubsub",
     "Raw": "shared.serializer",
     "RawSocket": "gateway.raw_socket",
@@ -102,6 +106,8 @@ __all__ = [
     "Message",
     "Ok",
     "Origin",
+    "Presence",
+    "PresenceLimits",
     "PubSub",
     "Raw",
     "RawSocket",

@@ -105,7 +105,7 @@ class MapChanged(_Message, frozen=True):
 
 
 class WorkerExited(_Message, frozen=True):
-    """From a gateway, and on to the shards: look whether this worker is dead."""
+    """From a gateway, to its other workers and by way of the broker to the shards: look whether this worker is dead."""
 
     worker: int
 

@@ -158,6 +158,10 @@ class RunDirectory:
         """The secret of a node that was given none: made once, readable by its owner alone."""
         return self._secret("secret_key_base", 64)
 
+    def node_id(self) -> str:
+        """Names the node among others: made once."""
+        return self._secret("node_id", 9)
+
     def canary_token(self) -> str:
         """What opens the canary's socket: made once, readable by its owner alone. Safe in the path of a URL."""
         return self._secret("canary_token", 32)

@@ -92,9 +92,9 @@ def merge(changes: Iterable[Change]) -> Diff:
             (joins if joined else leaves)[entry.dot] = entry
         elif not joined:
             merged.add((*entry.place, entry.key))
-    if merged:
-        before = {(*entry.place, entry.key): entry for entry in leaves.values()}
-        for dot, entry in joins.items():
-            if (place := (*entry.place, entry.key)) in merged:
-                joins[dot] = follow(entry, before.get(place))
+    before = {(*entry.place, entry.key): entry for entry in leaves.values()}
+    for dot, entry in joins.items() if merged or before else ():
+        place = (*entry.place, entry.key)
+        if place in before or place in merged:
+            joins[dot] = follow(entry, before.get(place))
     return Diff(list(joins.values()), list(leaves.values()))

@@ -90,12 +90,15 @@ def reference_of(entry: Entry) -> str:
 
 
 def follow(entry: Entry, left: Entry | None) -> Entry:
-    """The entry as a diff shows it from which the metas between `left` and it were merged away."""
+    """The entry as a diff shows it that says `left` has left: the metas between both were merged away."""
     meta = _decode(entry.meta)
-    if left is None:
-        meta.pop("phx_ref_prev", None)
+    previous = None if left is None else reference_of(left)
+    if meta.get("phx_ref_prev") == previous:
+        return entry
+    if previous is None:
+        del meta["phx_ref_prev"]
     else:
-        meta["phx_ref_prev"] = reference_of(left)
+        meta["phx_ref_prev"] = previous
     return msgspec.structs.replace(entry, meta=encode_json(meta))
 
 

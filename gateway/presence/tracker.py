@@ -6,7 +6,7 @@ It tells nobody anything itself: what has changed and what is to be sent is coll
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from roost.gateway.presence.clock import Clock, dominates, only, undominated
+from roost.gateway.presence.clock import Clock, dominates, only, undominated, upper_bound
 from roost.gateway.presence.entries import Change, Entry, Joined, Left
 from roost.gateway.presence.gossip import Farewell, Gossip, Heartbeat, Outgoing, Transfer, TransferRequest
 from roost.gateway.presence.limits import MAX_KEY_BYTES, PresenceLimits
@@ -48,6 +48,8 @@ class Tracker:
         self._beats = 0
         self._ahead: dict[str, Clock] = {}
         """Clocks of replicas that knew more than we did, heard since the last look."""
+        self._wanted: dict[str, int] = {}
+        """What those who were new to us knew: until we know it too, we lack something."""
         self._suspects: dict[str, Clock] = {}
         """Those heard before the last look: what they knew more should have come by now."""
 
@@ -160,6 +162,10 @@ class Tracker:
             delta = self.presences.take_delta()
             self._send(None, Heartbeat(self.replica, self.presences.clock(), delta))
 
+    def lacks(self) -> bool:
+        """Whether there is something that those we greeted know, and we do not know yet."""
+        return self._knows_more(self._wanted)
+
     def ask(self) -> None:
         """Ask those who are known to know more, at once."""
         self.has_news = False
@@ -229,7 +235,9 @@ class Tracker:
     def _compare(self, sender: str, clock: Clock, *, new: bool) -> None:
         if self._knows_more(clock):
             self._ahead[sender] = clock
-            self.has_news = self.has_news or new
+            if new:
+                self.has_news = True
+                self._wanted = upper_bound(self._wanted, clock)
 
     def _knows_more(self, clock: Clock) -> bool:
         """Whether a clock tells of something that we lack, of replicas that we count on."""

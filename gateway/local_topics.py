@@ -1,0 +1,59 @@
+"""A worker's own subscribers by topic, for what it tells them without a shard: diffs of presence. Pure.
+
+Kept only where presences are served; elsewhere it stays empty and costs nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roost.gateway.audience import Subscription
+
+
+class LocalTopics:
+    """Who subscribes to what in this worker."""
+
+    def __init__(self) -> None:
+        self.kept = False
+        """Whether there is anybody who wants to know."""
+        self.released: list[Callable[[str], None]] = []
+        """Called with a topic when one of its subscribers is not held any more."""
+        self._topics: dict[str, dict[int, Subscription]] = {}
+        self._held: set[int] = set()
+
+    def add(self, subscription: "Subscription") -> None:
+        """A subscription was begun."""
+        if self.kept:
+            self._topics.setdefault(subscription.topic, {})[subscription.number] = subscription
+
+    def discard(self, subscription: "Subscription") -> None:
+        """A subscription has ended."""
+        if self.kept:
+            subscribers = self._topics.get(subscription.topic)
+            if subscribers is not None:
+                subscribers.pop(subscription.number, None)
+                if not subscribers:
+                    del self._topics[subscription.topic]
+            self._held.discard(subscription.number)
+
+    def subscribers(self, topic: str) -> Iterator["Subscription"]:
+        """Those whose subscription stands."""
+        return (one for one in self._topics.get(topic, {}).values() if one.standing)
+
+    # Channels whose `joined` runs: it may be about to push a state, which tells all that was told to others before
+
+    def hold(self, subscription: "Subscription | None") -> None:
+        """Tell this one nothing until it is released."""
+        if self.kept and subscription is not None:
+            self._held.add(subscription.number)
+
+    def held(self, number: int) -> bool:
+        """Whether a subscriber is to be told nothing now."""
+        return number in self._held
+
+    def release(self, subscription: "Subscription | None") -> None:
+        """Tell this one what it was not told meanwhile."""
+        if subscription is not None and subscription.number in self._held:
+            self._held.discard(subscription.number)
+            for released in self.released:
+                released(subscription.topic)
