@@ -28,6 +28,8 @@ async def leave(server: "HostedServer", site: "Site", runtime: "Runtime", how: S
     await until(lambda: not runtime.clients, how.closing)
     if not await until(lambda: not runtime.ending, began + how.limit - runtime.now()):
         _log.warning("leaving after %g s although %d channels have not ended", how.limit, len(runtime.ending))
+    for presence in runtime.presences:
+        presence.leave()
     # Rule W11: what waits is admitted, and the log is empty before the worker goes.
     if not await until(runtime.uplink.drained, began + how.limit - runtime.now()):
         _log.warning("leaving after %g s although not all that was published here is through", how.limit)

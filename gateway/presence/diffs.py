@@ -71,6 +71,13 @@ class Diffs:
             window.showed(subscription.number, number, held=self._topics.held(subscription.number))
         self._topics.release(subscription)
 
+    def close(self) -> None:
+        """Tell nobody anything any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in self._tasks.values():
+            task.cancel()
+
     # The clock
 
     def _wake(self, topic: str) -> None:

@@ -24,8 +24,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     @property
     def place(self) -> tuple[str, int]:
-        """By which the metas of one key are ordered: an update keeps its place."""
+        """Whose entry it is: an update keeps its place."""
         return self.replica, self.owner
+
+
+def in_order(entry: Entry) -> tuple[str, int, int]:
+    """By which the metas of one key are sorted."""
+    return entry.replica, entry.owner, entry.number
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):

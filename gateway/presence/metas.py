@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from roost.gateway.presence.entries import Entry
+from roost.gateway.presence.entries import Entry, in_order
 from roost.shared.serializer import encode_json
 
 Presences = dict[str, dict[str, Any]]
@@ -109,7 +109,7 @@ def by_key(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
         keys.setdefault(entry.key, []).append(entry)
     for metas in keys.values():
         if len(metas) > 1:
-            metas.sort(key=lambda one: one.place)
+            metas.sort(key=in_order)
     return keys
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from roost.gateway.presence.causal_context import CausalContext
 from roost.gateway.presence.clock import only
-from roost.gateway.presence.entries import Change, Entry, Joined, Left, Part, Row
+from roost.gateway.presence.entries import Change, Entry, Joined, Left, Part, Row, in_order
 
 MAX_PART_ROWS: Final = 1000
 """Entries in one part; more travel in several, each of which can be merged for itself."""
@@ -94,8 +94,7 @@ class PresenceSet:
             rows = part.rows.get(name, ())
             changes += self._take_away(name, part, rows)
             changes += self._bring(name, rows)
-            self.context.add(name, part.clouds.get(name, ()))
-            self.context.raise_to(name, self._complete_to(name, part))
+            self._cover(name, part)
         return changes
 
     def extract(self, clock: Mapping[str, int], clouds: Mapping[str, Collection[int]], asker: str) -> Iterator[Part]:
@@ -150,13 +149,13 @@ class PresenceSet:
         self.context.clock[self.replica] = number
         return number
 
-    def _complete_to(self, name: str, part: Part) -> int:
-        """As far as the part may raise our clock: it may have come without those that were to come before it."""
-        limit = part.clock.get(name, 0)
+    def _cover(self, name: str, part: Part) -> None:
+        """Know what the part covers; but not what it takes for granted here and what never came, or is forgotten."""
         entries = self._entries.get(name, {})
         kept = array("Q", part.kept.get(name, b""))
-        missing = [number for number in kept if number not in entries and not self.context.covers(name, number)]
-        return min([limit, *(number - 1 for number in missing)])
+        missing = {number for number in kept if number not in entries and not self.context.covers(name, number)}
+        self.context.add(name, (number for number in part.clouds.get(name, ()) if number not in missing))
+        self.context.raise_to(name, min([part.clock.get(name, 0), *(number - 1 for number in missing)]))
 
     def _take_away(self, name: str, part: Part, rows: Iterable[Row]) -> list[Change]:
         entries = self._entries.get(name)
@@ -205,7 +204,7 @@ class PresenceSet:
         metas = self._topics.setdefault(entry.topic, {}).setdefault(entry.key, [])
         metas.append(entry)
         if len(metas) > 1:
-            metas.sort(key=lambda one: one.place)
+            metas.sort(key=in_order)
         self._sizes[entry.topic] = self._sizes.get(entry.topic, 0) + 1
 
     def _withdraw(self, entry: Entry) -> None:

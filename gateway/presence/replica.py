@@ -50,6 +50,7 @@ class Replica:
         self._telling: asyncio.Handle | None = None
         self._asking: asyncio.Handle | None = None
         self._updating: asyncio.Handle | None = None
+        self._beating: asyncio.Handle | None = None
         self._unconfirmed = 2
         self._subscriptions: dict[str, Subscription] = {}
         self._complete = asyncio.Event()
@@ -60,12 +61,24 @@ class Replica:
         client_hash = hash32(self._runtime.worker << 32)
         for topic in (topic_of_all(self._name), topic_of_one(self._name, self.tracker.replica)):
             self._subscriptions[topic] = uplink.subscribe(client_hash, topic, Lane.LETTER, (), None, self)
-        self._loop.call_later(BEAT, self._beat)
+        self._beating = self._loop.call_later(BEAT, self._beat)
         try:
             async with asyncio.timeout(SYNC_LIMIT):
                 await self._complete.wait()
         except TimeoutError:
             _log.info("%s: not every worker has told yet who is present with it", self._name)
+
+    def leave(self) -> None:
+        """The worker goes: nobody need find out by himself."""
+        self.tracker.leave()
+        self.changed()
+
+    def close(self) -> None:
+        """Stop all clocks."""
+        for handle in (self._telling, self._asking, self._updating, self._beating, self._sending):
+            if handle is not None:
+                handle.cancel()
+        self.diffs.close()
 
     def changed(self) -> None:
         """The tracker was told something: carry out what follows from it."""
@@ -135,7 +148,7 @@ class Replica:
     # The clock
 
     def _beat(self) -> None:
-        self._loop.call_later(BEAT, self._beat)
+        self._beating = self._loop.call_later(BEAT, self._beat)
         self.tracker.beat()
         self.look_for_dead()
 

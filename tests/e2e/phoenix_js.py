@@ -102,16 +102,18 @@ class Client:
         """Wait for something that happens to this socket."""
         return await self._driver.sees(_matcher({"socket": self.name, **expected}), str(expected), limit)
 
-    async def join(self, topic: str, params: Any = None) -> "Channel":
-        """Join and be let in."""
-        channel, verdict = await self.try_to_join(topic, params)
+    async def join(self, topic: str, params: Any = None, *, presence: bool = False) -> "Channel":
+        """Join and be let in; with `presence`, a phoenix.js Presence tells what it sees too."""
+        channel, verdict = await self.try_to_join(topic, params, presence=presence)
         assert verdict["joined"] == "ok", verdict
         return channel
 
-    async def try_to_join(self, topic: str, params: Any = None) -> tuple["Channel", Seen]:
+    async def try_to_join(
+        self, topic: str, params: Any = None, *, presence: bool = False
+    ) -> tuple["Channel", Seen]:
         """Join and hear the verdict."""
         channel = Channel(self._driver, self._driver.name(topic))
-        self.tell("join", channel=channel.name, topic=topic, params=params or {})
+        self.tell("join", channel=channel.name, topic=topic, params=params or {}, presence=presence)
         verdict = await self._driver.sees(
             lambda seen: seen.get("channel") == channel.name and "joined" in seen, f"the verdict on {topic}"
         )

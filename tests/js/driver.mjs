@@ -40,7 +40,7 @@ const commands = {
     sockets.get(socket).conn.terminate();
   },
 
-  join({ socket, channel: name, topic, params = {} }) {
+  join({ socket, channel: name, topic, params = {}, presence = false }) {
     const channel = sockets.get(socket).channel(topic, params);
     channels.set(name, channel);
     // Every message of the channel, before phoenix.js hands it to bindings.
@@ -48,6 +48,7 @@ const commands = {
       if (!event.startsWith("chan_reply_")) tell({ channel: name, event, payload, ref });
       return payload;
     };
+    if (presence) commands.presence({ channel: name });
     channel
       .join()
       .receive("ok", (response) => tell({ channel: name, joined: "ok", response }))
