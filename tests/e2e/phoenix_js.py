@@ -108,9 +108,7 @@ class Client:
         assert verdict["joined"] == "ok", verdict
         return channel
 
-    async def try_to_join(
-        self, topic: str, params: Any = None, *, presence: bool = False
-    ) -> tuple["Channel", Seen]:
+    async def try_to_join(self, topic: str, params: Any = None, *, presence: bool = False) -> tuple["Channel", Seen]:
         """Join and hear the verdict."""
         channel = Channel(self._driver, self._driver.name(topic))
         self.tell("join", channel=channel.name, topic=topic, params=params or {}, presence=presence)
