@@ -149,7 +149,7 @@ class Diffs:
         keys = by_key({entry.dot: entry for entry in entries}.values())
         try:
             async with asyncio.timeout(self._presence.limits.fetch_limit):
-                return await self._presence.fetch(topic, decode_presences(keys))
+                return await self._presence.fetch(topic, decode_presences(encode_presences(keys)))
         except Exception:  # noqa: BLE001 - the crash boundary of the application's code
             _log.error("%s: fetch failed, a diff of %r has references alone", self._presence.name, topic, exc_info=True)
             return only_references(keys)
@@ -161,7 +161,7 @@ class Diffs:
         joins, leaves = by_key(diff.joins), by_key(diff.leaves)
         told: dict[str, Any] = {"joins": _show(joins, fetched), "leaves": _show(leaves, fetched)}
         try:
-            await self._presence.handle_metas(topic, told, decode_presences(self._presences.keys(topic)))
+            await self._presence.handle_metas(topic, told, decode_presences(self._presences.text(topic)))
         except Exception:  # noqa: BLE001 - the crash boundary of the application's code
             _log.error("%s: handle_metas failed on %r", self._presence.name, topic, exc_info=True)
 
@@ -174,4 +174,4 @@ def _encode(diff: Diff, fetched: Presences | None) -> bytes:
 
 
 def _show(keys: dict[str, list[Entry]], fetched: Presences | None) -> Presences:
-    return decode_presences(keys) if fetched is None else pick(fetched, keys)
+    return decode_presences(encode_presences(keys)) if fetched is None else pick(fetched, keys)

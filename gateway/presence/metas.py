@@ -47,18 +47,20 @@ def decode_meta(meta: bytes) -> dict[str, Any]:
     return decoded
 
 
-def decode_presences(keys: Mapping[str, Collection[Entry]]) -> Presences:
-    """Presences as code sees them."""
-    return {key: {"metas": [_decode(entry.meta) for entry in entries]} for key, entries in keys.items()}
+def decode_presences(text: bytes) -> Presences:
+    """Presences as code sees them, from what clients see."""
+    presences: Presences = _decode(text)
+    return presences
 
 
 def encode_presences(keys: Mapping[str, Collection[Entry]]) -> bytes:
     """Presences as clients see them, without looking into the metas."""
-    texts = [
-        b'%b:{"metas":[%b]}' % (encode_json(key), b",".join([entry.meta for entry in entries]))
-        for key, entries in keys.items()
-    ]
-    return b"{%b}" % b",".join(texts)
+    return b"{%b}" % b",".join([encode_presence(key, entries) for key, entries in keys.items()])
+
+
+def encode_presence(key: str, entries: Collection[Entry]) -> bytes:
+    """One key with its metas, as it stands among others."""
+    return b'%b:{"metas":[%b]}' % (encode_json(key), b",".join([entry.meta for entry in entries]))
 
 
 def encode_diff(joins: bytes, leaves: bytes) -> bytes:

@@ -106,8 +106,7 @@ class Presence:
 
     async def list(self, topic: str | Channel[Any]) -> Presences:
         """Who is in a topic, or in that of a channel: `{key: {"metas": [...]}}`, as this worker knows it now."""
-        keys = self._served().tracker.presences.keys(_read(topic))
-        presences = decode_presences(keys)
+        presences = decode_presences(self._served().tracker.presences.text(_read(topic)))
         return await self.fetch(_read(topic), presences) if self.fetches else presences
 
     async def get_by_key(self, topic: str | Channel[Any], key: str | int) -> dict[str, Any] | None:
@@ -115,7 +114,7 @@ class Presence:
         entries = self._served().tracker.presences.keys(_read(topic)).get(str(key))
         if not entries:
             return None
-        presences = decode_presences({str(key): entries})
+        presences = decode_presences(encode_presences({str(key): entries}))
         fetched = await self.fetch(_read(topic), presences) if self.fetches else presences
         return fetched.get(str(key))
 
@@ -127,8 +126,8 @@ class Presence:
         check_event(event)
         replica = self._served()
         number = replica.diffs.number
-        keys = replica.tracker.presences.keys(channel.topic)
-        payload: Any = await self.list(channel) if self.fetches else Raw(encode_presences(keys))
+        text = replica.tracker.presences.text(channel.topic)
+        payload: Any = await self.fetch(channel.topic, decode_presences(text)) if self.fetches else Raw(text)
         await channel.push(event, payload)
         replica.showed(channel, number)
 

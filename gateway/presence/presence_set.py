@@ -13,6 +13,7 @@ from typing import Final
 from roost.gateway.presence.causal_context import CausalContext
 from roost.gateway.presence.clock import only
 from roost.gateway.presence.entries import Change, Entry, Joined, Left, Part, Row, in_order
+from roost.gateway.presence.metas import encode_presence
 
 MAX_PART_ROWS: Final = 1000
 """Entries in one part; more travel in several, each of which can be merged for itself."""
@@ -32,6 +33,8 @@ class PresenceSet:
         self._topics: dict[str, dict[str, list[Entry]]] = {}
         """What is shown: by topic, then by key."""
         self._sizes: dict[str, int] = {}
+        self._texts: dict[str, dict[str, bytes]] = {}
+        """The JSON of each key, of topics that somebody has asked for."""
         self._delta: dict[int, Entry | None] = {}
         """Own dots that the others have not been told; None for those without an entry."""
 
@@ -40,6 +43,15 @@ class PresenceSet:
     def keys(self, topic: str) -> Mapping[str, list[Entry]]:
         """Who is in a topic: entries by key, those of one key in order. Not to be changed."""
         return self._topics.get(topic, NOBODY)
+
+    def text(self, topic: str) -> bytes:
+        """Who is in a topic, as JSON text: what `presence_state` carries. Kept key by key from the first time on."""
+        texts = self._texts.get(topic)
+        if texts is None:
+            texts = {key: encode_presence(key, entries) for key, entries in self.keys(topic).items()}
+            if texts:
+                self._texts[topic] = texts
+        return b"{%b}" % b",".join(texts.values())
 
     def size(self, topic: str) -> int:
         """How many entries a topic has."""
@@ -205,17 +217,24 @@ class PresenceSet:
         metas.append(entry)
         if len(metas) > 1:
             metas.sort(key=in_order)
+        if entry.topic in self._texts:
+            self._texts[entry.topic][entry.key] = encode_presence(entry.key, metas)
         self._sizes[entry.topic] = self._sizes.get(entry.topic, 0) + 1
 
     def _withdraw(self, entry: Entry) -> None:
         keys = self._topics[entry.topic]
         metas = keys[entry.key]
         metas.remove(entry)
+        texts = self._texts.get(entry.topic, {})
         if not metas:
             del keys[entry.key]
+            texts.pop(entry.key, None)
+        elif texts:
+            texts[entry.key] = encode_presence(entry.key, metas)
         self._sizes[entry.topic] -= 1
         if not keys:
             del self._topics[entry.topic], self._sizes[entry.topic]
+            self._texts.pop(entry.topic, None)
 
 
 def _row(entry: Entry) -> Row:

@@ -12,6 +12,7 @@ from typing import Final
 from roost.gateway.presence.entries import Joined
 from roost.gateway.presence.gossip import Outgoing, decode_gossip, encode_gossip
 from roost.gateway.presence.limits import PresenceLimits
+from roost.gateway.presence.metas import decode_presences, encode_presences
 from roost.gateway.presence.replicas import Replicas
 from roost.gateway.presence.tracker import BEAT, SAMPLE_BEATS, SILENT_BEATS, Tracker
 
@@ -211,6 +212,10 @@ class Simulation:
     def judge(self, replica: SimReplica) -> None:
         """At any time: what is shown was told, no ghost is older than its bound, silence on a node means nothing."""
         dots = {(one, number) for entries in replica.shown().values() for one, number, _ in entries}
+        for topic in TOPICS:
+            keys = replica.tracker.presences.keys(topic)
+            if decode_presences(replica.tracker.presences.text(topic)) != decode_presences(encode_presences(keys)):
+                raise Failed(f"{replica.name} has not kept the text of {topic}")
         if dots != replica.picture:
             raise Failed(f"{replica.name} shows what it has not told")
         for name in {name for name, _ in dots} - self.replicas.keys():

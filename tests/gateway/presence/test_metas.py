@@ -52,9 +52,11 @@ def test_a_meta_that_is_no_dict_is_a_bug(meta: object) -> None:
 
 
 def test_what_clients_see_is_what_code_sees() -> None:
-    keys = by_key([entry("x", "r2", 2, a="é"), entry('__proto__"', "r3", 3), entry("x", "r1", 1)])
-    assert msgspec.json.decode(encode_presences(keys)) == decode_presences(keys)
-    assert [meta["phx_ref"] for meta in decode_presences(keys)["x"]["metas"]] == ["r1", "r2"]
+    keys = by_key([entry("x", "r2", 2), entry('__proto__"', "r3", 3), entry("x", "r1", 1, a="é")])
+    shown = decode_presences(encode_presences(keys))
+    assert shown.keys() == {"x", '__proto__"'}
+    assert shown["x"]["metas"][0]["a"] == "é"
+    assert [meta["phx_ref"] for meta in shown["x"]["metas"]] == ["r1", "r2"]
     assert encode_presences({}) == b"{}"
 
 
