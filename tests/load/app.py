@@ -198,6 +198,20 @@ def soak(
     return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect=True))
 
 
+@app.command()
+@scenario
+def presence(
+    setup: Setup,
+    present: Annotated[int, typer.Option(min=1, max=1_000_000, help="Who is present all the time.")] = 10_000,
+    watchers: Annotated[int, typer.Option(min=1, max=10_000, help="Clients that are told of all.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, help="Joins a second, and as many leaves.")] = 100.0,
+    stay: Stay = 1.0,
+    seconds: Seconds = 10.0,
+) -> Report:
+    """Many present in one topic, while others come, are shown who is there, and go."""
+    return scenarios.presence(setup, present=present, watchers=watchers, rate=rate, stay=stay, seconds=seconds)
+
+
 @app.command("table")
 def table_of_the_readme(
     seconds: Seconds = 5.0,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tests.load.histogram import Histogram
-from tests.load.orders import Driven, Held, Joined, Visited
+from tests.load.orders import Attended, Driven, Held, Joined, Visited
 from tests.load.result import Figure, Point, Result, Unit
 from tests.load.usage import Usage
 
@@ -112,6 +112,35 @@ def add_drift(result: Result, driven: Driven) -> None:
         for figure_key, points in (("early", result.memory[:tenth]), ("late", result.memory[-tenth:])):
             value = sum(size for _, size in points) / len(points)
             result.figures.append(Figure(f"{figure_key}_memory", figure_key, value, Unit.MEGABYTES, group="memory"))
+
+
+def add_attendance(result: Result, attended: Attended, usage: Usage, watchers: int, bytes_a_presence: float) -> None:
+    """What presence costs the server and each of its clients."""
+    quotable = not usage.refusal()
+    told = watchers * attended.seconds
+    figures = result.figures
+    figures += [
+        Figure("joins_per_second", "joins", attended.joins / attended.seconds, Unit.PER_SECOND),
+        Figure("leaves_per_second", "leaves", attended.leaves / attended.seconds, Unit.PER_SECOND),
+        Figure("diffs_a_client", "diffs a client", attended.diffs / told, Unit.PER_SECOND),
+        Figure("diff_bytes_a_client", "diffs a client and second", attended.diff_bytes / told / 1000, Unit.KILOBYTES),
+        Figure("state_bytes", "a presence_state", _mean_state(attended) / 1000, Unit.KILOBYTES),
+        Figure("memory_a_presence", "memory a presence and worker", bytes_a_presence / 1000, Unit.KILOBYTES),
+    ]
+    figures += _latencies("state", "join to its whole state", attended.until_state, quotable=quotable)
+    figures += _latencies("seen", "join to being seen", attended.until_seen, quotable=quotable)
+    figures += _latencies("list", "list", attended.listing, quotable=quotable)
+    for kind, cpu in usage.by_kind().items():
+        figures.append(Figure(f"cpu_{kind}", kind, 100 * cpu / usage.seconds, Unit.PERCENT_OF_A_CORE, group="CPU"))
+    result.notes.append(f"{usage.saturated()}; other load {usage.other():.2f} cores")
+    if refusal := usage.refusal():
+        result.notes.append(refusal)
+    result.other_load = max(result.other_load, usage.other())
+    result.faults += sorted(set(attended.faults))
+
+
+def _mean_state(attended: Attended) -> float:
+    return attended.state_bytes / max(attended.until_state.count, 1)
 
 
 def add_memory(result: Result, a_client: dict[str, float], in_all: int) -> None:

@@ -197,3 +197,22 @@ class Trouble:
 
 
 Answer = Joined | Driven | Held | Visited | Trouble | None
+
+
+@dataclass
+class Attended:
+    """What was counted of presence."""
+
+    seconds: float = 0.0
+    joins: int = 0
+    leaves: int = 0
+    diffs: int = 0
+    diff_bytes: int = 0
+    """Of all watchers together."""
+    state_bytes: int = 0
+    until_state: Histogram = field(default_factory=Histogram)
+    """From a join to its whole `presence_state`."""
+    until_seen: Histogram = field(default_factory=Histogram)
+    """From a join to a watcher's diff that has it."""
+    listing: Histogram = field(default_factory=Histogram)
+    faults: list[str] = field(default_factory=list)

@@ -1,24 +1,28 @@
 """The scenarios: each starts a server, drives it, and does the same to the floor where that makes sense."""
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
-from tests.load.bench import Bench
+from tests.load.attendance import Attendance
+from tests.load.bench import SETTLE, Bench
 from tests.load.display import Display
-from tests.load.findings import add_drift, add_driving, add_holding, add_joining, add_memory, add_visits
+from tests.load.findings import add_attendance, add_drift, add_driving, add_holding, add_joining, add_memory, add_visits
 from tests.load.orders import LoadTestFailed
 from tests.load.plan import Crowding, Visits, Work
 from tests.load.result import Report, Result
 from tests.load.seating import workers_for
 from tests.load.server import Floor, Node, RunningServer, Server
+from tests.load.usage import Meter, memory
 
 LONGEST_ON_THE_FLOOR: Final = 10.0
 """Seconds for which the floor is driven at most: it does not change over hours."""
 BROADCAST_RATE: Final = 0.5
 """A second, of the broadcasts to all idle clients."""
 MEGABYTE: Final = 1e6
+CROWDED: Final = "tests.applications.crowded:endpoint"
 MOST_COMPLAINTS: Final = 5
 
 
@@ -116,6 +120,32 @@ def come_and_go(setup: Setup, crowding: Crowding, work: Work, visits: Visits) ->
         results[-1].notes.append("the floor has the same messages, but no visitors")
     settings = {**_settings(setup, crowding, work), "visitors": visits.visitors, "stay": visits.stay}
     return Report(work.title, settings, results)
+
+
+def presence(setup: Setup, *, present: int, watchers: int, rate: float, stay: float, seconds: float) -> Report:
+    """Many present in one topic, while others come and go."""
+    if setup.url:
+        raise LoadTestFailed("presence is measured on a node of our own, which serves an application for it")
+    result = Result("")
+    with Node(setup.shards, setup.workers, CROWDED) as node, setup.display.phase("presence", 1.0):
+        result.server = node.name
+        processes = node.processes()
+        before = memory(processes)
+        attendance = Attendance(node.address, watchers, round(rate * stay * 2) + 1)
+        try:
+            attendance.fill(present)
+            time.sleep(SETTLE)
+            workers = sum(process.kind == "worker" for process in processes)
+            grown = memory(processes)["worker"] - before["worker"]
+            attendance.watch()
+            attended, usage = attendance.run(Meter(processes), rate, stay, seconds)
+            attendance.check()
+            add_attendance(result, attended, usage, watchers, grown / present / workers)
+        finally:
+            attendance.close()
+        result.faults += [f"the server logged: {line}" for line in node.complaints()[:MOST_COMPLAINTS]]
+    settings = {**setup.settings(), "present": present, "watchers": watchers, "rate": rate, "stay": stay}
+    return Report("presence", settings | {"seconds": seconds}, [result])
 
 
 def _driven(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, work: Work) -> Result:

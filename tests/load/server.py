@@ -133,9 +133,10 @@ class Started:
 class Node(Started):
     """A node of our own, with a run directory and a port of its own."""
 
-    def __init__(self, shards: int | None, workers: int | None) -> None:
+    def __init__(self, shards: int | None, workers: int | None, app: str = APP) -> None:
         """Whatever is not given is the node's own default."""
         super().__init__()
+        self._app = app
         self.name = "Roost"
         self.dialect: Dialect = Phoenix()
         self.address = Address("127.0.0.1", 0, SOCKET_PATH)
@@ -163,7 +164,7 @@ class Node(Started):
         return _node_processes(_status(self._run_dir))
 
     def _start_gateway(self) -> None:
-        self._spawn(sys.executable, "-m", "roost", "gateway", APP, **self._environment)
+        self._spawn(sys.executable, "-m", "roost", "gateway", self._app, **self._environment)
         self._wait_for(self._serves, "the node")
 
     def _serves(self) -> bool:
