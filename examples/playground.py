@@ -5,7 +5,12 @@ import time
 from examples.numbers import NumbersChannel
 from roost import Channel, Endpoint, Error, Ok, Presence, Raw, RawSocket, Socket, Stop, WebSocket, event
 
-lobby = Presence()
+
+class LobbyPresence(Presence):
+    topics = ("lobby:*",)
+
+
+lobby = LobbyPresence()
 
 
 class PlaygroundSocket(Socket):

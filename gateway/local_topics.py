@@ -1,9 +1,9 @@
 """A worker's own subscribers by topic, for what it tells them without a shard: diffs of presence. Pure.
 
-Kept only where presences are served; elsewhere it stays empty and costs nothing.
+Kept for topics in which presences are served; others cost nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,21 +14,25 @@ class LocalTopics:
     """Who subscribes to what in this worker."""
 
     def __init__(self) -> None:
-        self.kept = False
-        """Whether there is anybody who wants to know."""
+        self._kept: tuple[str, ...] = ()
+        """How topics begin that somebody wants to know about."""
         self.released: list[Callable[[str], None]] = []
         """Called with a topic when one of its subscribers is not held any more."""
         self._topics: dict[str, dict[int, Subscription]] = {}
         self._held: set[int] = set()
 
+    def keep(self, beginnings: Iterable[str]) -> None:
+        """Keep the subscribers of topics that begin so, from now on."""
+        self._kept += tuple(beginnings)
+
     def add(self, subscription: "Subscription") -> None:
         """A subscription was begun."""
-        if self.kept:
+        if subscription.topic.startswith(self._kept):
             self._topics.setdefault(subscription.topic, {})[subscription.number] = subscription
 
     def discard(self, subscription: "Subscription") -> None:
         """A subscription has ended."""
-        if self.kept:
+        if subscription.topic.startswith(self._kept):
             subscribers = self._topics.get(subscription.topic)
             if subscribers is not None:
                 subscribers.pop(subscription.number, None)
@@ -44,7 +48,7 @@ class LocalTopics:
 
     def hold(self, subscription: "Subscription | None") -> None:
         """Tell this one nothing until it is released."""
-        if self.kept and subscription is not None:
+        if subscription is not None and subscription.topic.startswith(self._kept):
             self._held.add(subscription.number)
 
     def held(self, number: int) -> bool:

@@ -43,7 +43,7 @@ class Diffs:
         self._presences = presences
         self._uplink = runtime.uplink
         self._topics = runtime.uplink.local_topics
-        self._topics.kept = True
+        self._topics.keep(pattern.removesuffix("*") for pattern in presence.topics)
         self._topics.released.append(self._wake)
         self._loop = asyncio.get_running_loop()
         self._windows: dict[str, DiffWindow] = {}

@@ -10,6 +10,7 @@ from roost.gateway.presence.metas import Presences, decode_presences, encode_pre
 from roost.gateway.presence.owners import Owner
 from roost.gateway.presence.replica import Replica
 from roost.gateway.replies import Error, Ok
+from roost.gateway.routes import Route, find_route
 from roost.shared.serializer import Raw, check_event
 from roost.shared.topics import application_topic
 
@@ -30,12 +31,16 @@ class Presence:
 
     limits: ClassVar[PresenceLimits] = PresenceLimits()
     """How much may be tracked, and how often subscribers are told."""
+    topics: ClassVar[tuple[str, ...]] = ("*",)
+    """Where it may be tracked: patterns as in routes. Channels on other topics pay nothing for it."""
     name: ClassVar[str]
     """By which the workers know the presence: module and class, unless a class says otherwise."""
     fetches: ClassVar[bool] = False
     """Whether `fetch` does anything."""
     watches_metas: ClassVar[bool] = False
     """Whether `handle_metas` does anything."""
+
+    _routes: ClassVar[tuple[Route[None], ...]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -70,8 +75,11 @@ class Presence:
         or `key_too_long`. Raises TypeError for a meta that is no dict of what JSON can express.
         """
         replica = self._served()
+        place = _topic(owner, topic)
+        if find_route(self._routes, place) is None:
+            raise ValueError(f"{self.name} is not tracked in {place!r}: its `topics` are {', '.join(self.topics)}")
         number = replica.owners.watch(owner)
-        answer = replica.tracker.track(number, _topic(owner, topic), str(key), meta)
+        answer = replica.tracker.track(number, place, str(key), meta)
         replica.changed()
         return answer
 
@@ -156,6 +164,10 @@ def _set_up(cls: type[Presence]) -> None:
     for method in ("fetch", "handle_metas"):
         if not inspect.iscoroutinefunction(getattr(cls, method)):
             raise TypeError(f"{cls.__name__}.{method} must be async: write `async def {method}`")
+    declared: Any = cls.topics
+    if isinstance(declared, str):
+        raise TypeError(f"{cls.__name__}.topics lists patterns: write ({declared!r},)")
+    cls._routes = tuple(Route(pattern, None) for pattern in declared)
     if not isinstance(cls.limits, PresenceLimits):
         raise TypeError(f"{cls.__name__}.limits must be PresenceLimits(...), not {cls.limits!r}")
     cls.fetches = cls.fetch is not Presence.fetch

@@ -207,9 +207,12 @@ def presence(
     rate: Annotated[float, typer.Option(min=0.1, help="Joins a second, and as many leaves.")] = 100.0,
     stay: Stay = 1.0,
     seconds: Seconds = 10.0,
+    states: Annotated[bool, typer.Option("--states/--no-states", help="Show those who come who is there.")] = True,
 ) -> Report:
     """Many present in one topic, while others come, are shown who is there, and go."""
-    return scenarios.presence(setup, present=present, watchers=watchers, rate=rate, stay=stay, seconds=seconds)
+    return scenarios.presence(
+        setup, present=present, watchers=watchers, rate=rate, stay=stay, seconds=seconds, states=states
+    )
 
 
 @app.command("table")

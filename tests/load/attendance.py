@@ -24,14 +24,17 @@ FILLERS: Final = 16
 class Attendance:
     """All clients of the test, in this process."""
 
-    def __init__(self, address: Address, watchers: int, visitors: int) -> None:
+    def __init__(self, address: Address, watchers: int, visitors: int, *, states: bool) -> None:
         self._epoll = select.epoll()
         self._guests: dict[int, Guest] = {}
         self._address = address
+        self._looks = "yes" if states else "no"
         self.outcome = Attended()
         self._fillers = [self._connect() for _ in range(FILLERS)]
         self._watchers = [self._connect(keeps_all=number == 0) for number in range(watchers)]
         self._visitors = [self._connect() for _ in range(visitors)]
+        self._asking = {guest.socket.fileno() for guest in self._fillers}
+        self._watching = {guest.socket.fileno() for guest in self._watchers}
         self._picture: set[str] = set()
         self._asked: dict[str, int] = {}
         """When each visit was asked for, in ns, by its key."""
@@ -92,8 +95,6 @@ class Attendance:
             for reply in self._replies.pop(prober.socket.fileno(), ()):
                 self.outcome.listing.record(reply["response"]["nanoseconds"])
                 listing = False
-            for visitor in self._visitors:
-                self._replies.pop(visitor.socket.fileno(), None)
         meter.read()
         outcome = self.outcome
         outcome.seconds = time.monotonic() - began
@@ -134,7 +135,7 @@ class Attendance:
         self.outcome.joins += 1
         key = f"visit{time.monotonic_ns()}"
         self._asked[key] = self._joined_at[visitor.socket.fileno()] = time.monotonic_ns()
-        visitor.join(user=key)
+        visitor.join(user=key, looks=self._looks)
 
     def _listed(self, guest: Guest) -> Any:
         guest.push("list", {})
@@ -164,7 +165,8 @@ class Attendance:
     def _hear(self, descriptor: int, guest: Guest, heard: Heard) -> None:
         outcome = self.outcome
         if heard.kind == "phx_reply":
-            self._replies.setdefault(descriptor, []).append(heard.payload)
+            if descriptor in self._asking:
+                self._replies.setdefault(descriptor, []).append(heard.payload)
         elif heard.kind == "presence_state":
             self._states += 1
             outcome.state_bytes += heard.size
@@ -172,7 +174,7 @@ class Attendance:
                 outcome.until_state.record(time.monotonic_ns() - self._joined_at[descriptor])
             if guest is self._watchers[0]:
                 self._picture = _references(heard.payload)
-        elif heard.kind == "presence_diff" and guest in self._watchers:
+        elif heard.kind == "presence_diff" and descriptor in self._watching:
             outcome.diffs += 1
             outcome.diff_bytes += heard.size
             if guest is self._watchers[0]:

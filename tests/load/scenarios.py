@@ -122,7 +122,9 @@ def come_and_go(setup: Setup, crowding: Crowding, work: Work, visits: Visits) ->
     return Report(work.title, settings, results)
 
 
-def presence(setup: Setup, *, present: int, watchers: int, rate: float, stay: float, seconds: float) -> Report:
+def presence(
+    setup: Setup, *, present: int, watchers: int, rate: float, stay: float, seconds: float, states: bool
+) -> Report:
     """Many present in one topic, while others come and go."""
     if setup.url:
         raise LoadTestFailed("presence is measured on a node of our own, which serves an application for it")
@@ -131,7 +133,7 @@ def presence(setup: Setup, *, present: int, watchers: int, rate: float, stay: fl
         result.server = node.name
         processes = node.processes()
         before = memory(processes)
-        attendance = Attendance(node.address, watchers, round(rate * stay * 2) + 1)
+        attendance = Attendance(node.address, watchers, round(rate * stay * 2) + 1, states=states)
         try:
             attendance.fill(present)
             time.sleep(SETTLE)
@@ -145,7 +147,8 @@ def presence(setup: Setup, *, present: int, watchers: int, rate: float, stay: fl
             attendance.close()
         result.faults += [f"the server logged: {line}" for line in node.complaints()[:MOST_COMPLAINTS]]
     settings = {**setup.settings(), "present": present, "watchers": watchers, "rate": rate, "stay": stay}
-    return Report("presence", settings | {"seconds": seconds}, [result])
+    settings |= {"seconds": seconds, "states": states}
+    return Report("presence", settings, [result])
 
 
 def _driven(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, work: Work) -> Result:

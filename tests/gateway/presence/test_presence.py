@@ -298,6 +298,25 @@ class TestMistakes:
                 def fetch(self, topic: str, presences: Presences) -> Presences:  # type: ignore[override]
                     return presences
 
+    async def test_a_topic_where_it_is_not_tracked(self) -> None:
+        class Narrow(Presence):
+            topics = ("lobby:*", "hall")
+
+        presence = Narrow()
+        async with served(presence), living() as task:
+            for topic in ("lobby:1", "hall"):
+                assert (await presence.track(task, "x", {}, topic=topic)).status == "ok"
+            for topic in ("room:1", "hall:1", "lobby"):
+                with pytest.raises(ValueError, match=r"its `topics` are lobby:\*, hall"):
+                    await presence.track(task, "x", {}, topic=topic)
+
+    @pytest.mark.parametrize(
+        ("topics", "complaint"), [("lobby:*", "write \\('lobby"), (("a*b",), "one \\* at its end")]
+    )
+    def test_topics_that_are_no_patterns(self, topics: Any, complaint: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=complaint):
+            type("Wrong", (Presence,), {"topics": topics})
+
     def test_limits_of_another_type(self) -> None:
         with pytest.raises(TypeError, match="must be PresenceLimits"):
 
