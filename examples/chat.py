@@ -1,6 +1,16 @@
-"""A chat: every topic below `chat:` is a room."""
+"""A chat: every topic below `chat:` is a room, which shows who is there."""
 
-from roost import Channel, Endpoint, Error, Ok, Socket, event
+import time
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+from roost import Channel, Endpoint, Error, Ok, Presence, Socket, event
+
+PAGE = Path(__file__).with_suffix(".html")
+presence = Presence()
 
 
 class UserSocket(Socket):
@@ -11,6 +21,8 @@ class UserSocket(Socket):
 
 class RoomChannel(Channel[UserSocket]):
     async def joined(self):
+        await presence.track(self, self.socket.name, {"online_at": int(time.time())})
+        await presence.push_state(self)
         await self.broadcast("joined", {"name": self.socket.name})
 
     @event("shout")
@@ -22,4 +34,5 @@ class RoomChannel(Channel[UserSocket]):
 
 
 UserSocket.route("chat:*", RoomChannel)
-endpoint = Endpoint(sockets={"/socket": UserSocket})
+app = Starlette(routes=[Route("/", lambda request: FileResponse(PAGE))])
+endpoint = Endpoint(sockets={"/socket": UserSocket}, app=app, presences=[presence])

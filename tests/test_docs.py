@@ -10,14 +10,14 @@ from roost.gateway.telemetry import EVENTS
 from roost.shared import bus, control
 
 ROOT = Path(__file__).parents[1]
-HOP = re.compile(r"`((?:gateway|broker|shared|roost)/\w+\.py)`((?:[\s,]*`[A-Za-z_]+(?:\.\w+)?`)*)")
+HOP = re.compile(r"`((?:gateway|broker|shared|roost)/[\w/]+\.py)`((?:[\s,]*`[A-Za-z_]+(?:\.\w+)?`)*)")
 NAME = re.compile(r"`([A-Za-z_]+(?:\.\w+)?)`")
 
 
 def hops() -> list[tuple[str, str]]:
     """Each file of the hop lists with each name that is given behind it."""
     text = (ROOT / "docs" / "architecture.md").read_text()
-    lists = text[text.index("## Four ways through the code") : text.index("## Where this differs")]
+    lists = text[text.index("## Five ways through the code") : text.index("## Where this differs")]
     return [(file, name) for file, names in HOP.findall(lists) for name in NAME.findall(names)]
 
 

@@ -1,4 +1,7 @@
-"""What applications call, in a worker without shards: tasks are the owners, handle_metas sees the diffs."""
+"""What applications call, in a worker without shards: tasks are the owners, handle_metas sees the diffs.
+
+Upstream's cases PR-02 to PR-07 and PR-16 to PR-21.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
