@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from roost import Channel, Endpoint, LongPoll, Ok, Presence, PresenceLimits, Socket, WebSocket, event
+from roost import Channel, Endpoint, Error, LongPoll, Ok, Presence, PresenceLimits, Socket, WebSocket, event
 
 
 class FetchedPresence(Presence):
@@ -92,6 +92,30 @@ class SmallChannel(PresentChannel):
         await self.presence.push_state(self)
 
 
+class RefusingChannel(Channel[UserSocket]):
+    """Is present before it has decided, and decides against it."""
+
+    async def join(self, params: dict[str, str]) -> Error:
+        await plain.track(self, "refused", {}, topic="plain:refused")
+        self.at_end(lambda: 1 // 0)
+        return Error({"reason": "no"})
+
+
+class TaskChannel(PresentChannel):
+    """Has a task that is present, too."""
+
+    @event("start")
+    async def start(self, payload: dict[str, Any]) -> Ok:
+        self.task = asyncio.create_task(asyncio.Event().wait())
+        await plain.track(self.task, "task", {}, topic=self.topic)
+        return Ok()
+
+    @event("stop")
+    async def stop(self, payload: dict[str, Any]) -> Ok:
+        self.task.cancel()
+        return Ok()
+
+
 class InterceptingChannel(PresentChannel):
     intercepts = ("presence_diff",)
 
@@ -114,6 +138,8 @@ UserSocket.route("plain:*", PresentChannel)
 UserSocket.route("late:*", LateChannel)
 UserSocket.route("fetched:*", FetchedChannel)
 UserSocket.route("small:*", SmallChannel)
+UserSocket.route("refusing:*", RefusingChannel)
+UserSocket.route("task:*", TaskChannel)
 UserSocket.route("intercepting:*", InterceptingChannel)
 UserSocket.route("listening:*", ListeningChannel)
 

@@ -244,6 +244,33 @@ class TestApplications:
         assert await member.channel.push("untrack", {}) == ("ok", {})
         await agree([member, other], {"c": 1})
 
+    async def test_one_whose_join_is_refused_is_not_present(self, phoenix: PhoenixJs, presences: Node) -> None:
+        watcher = await Member.join(phoenix, presences, "plain:refused", "watcher")
+        _, verdict = await (await phoenix.connect(presences.url)).try_to_join("refusing:x")
+        assert verdict["response"] == {"reason": "no"}
+        await agree([watcher], {"watcher": 1})
+        assert "what was to be called at the end of a channel failed" in presences.logged()
+
+    async def test_a_task_is_present_until_it_ends(self, phoenix: PhoenixJs, presences: Node) -> None:
+        members = await spread(phoenix, presences, "task:x", ["ann", "bob"])
+        await members[0].channel.push("start")
+        await agree(members, {"ann": 1, "bob": 1, "task": 1})
+        await members[0].channel.push("stop")
+        await agree(members, {"ann": 1, "bob": 1})
+
+    async def test_a_client_that_joins_twice_is_present_once(self, phoenix: PhoenixJs, presences: Node) -> None:
+        members = await spread(phoenix, presences, "plain:twice", ["ann", "bob"])
+        before = await agree(members, {"ann": 1, "bob": 1})
+        again = Member(
+            phoenix,
+            members[0].client,
+            await members[0].client.join("plain:twice", {"user": "ann"}, presence=True),
+            "ann",
+        )
+        after = await agree([again, members[1]], {"ann": 1, "bob": 1})
+        assert after["ann"] != before["ann"]
+        assert after["bob"] == before["bob"]
+
     async def test_diffs_can_be_intercepted(self, phoenix: PhoenixJs, presences: Node) -> None:
         one = await (await phoenix.connect(presences.url)).join("intercepting:x", {"user": "ann"})
         other = await (await phoenix.connect(presences.url)).join("intercepting:x", {"user": "bob"})
