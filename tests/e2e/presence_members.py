@@ -70,7 +70,7 @@ def picture_of(presences: Any) -> Picture:
     return {key: sorted(meta["phx_ref"] for meta in presence["metas"]) for key, presence in presences.items()}
 
 
-async def agree(members: list[Member], users: dict[str, int], *, counts: bool = True) -> Picture:
+async def agree(members: list[Member], users: dict[str, int]) -> Picture:
     """Wait until all members have the same picture: these users, on so many devices each; it is the server's."""
 
     def settled() -> bool:
@@ -89,9 +89,8 @@ async def agree(members: list[Member], users: dict[str, int], *, counts: bool = 
     except (AssertionError, TimeoutError):
         pictures = {member.user: member.picture() for member in members}
         raise AssertionError(f"wanted {users}, but they have {pictures}; the server lists {truths}") from None
-    if counts:
-        for member in members:
-            member.check_counts()
+    for member in members:
+        member.check_counts()
     return picture
 
 
