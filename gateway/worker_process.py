@@ -114,6 +114,7 @@ class Worker:
         gc.freeze()
         await self._server.serve([listener(address) for address in self._start.addresses])
         self._watchdog.close()
+        await asyncio.gather(*(presence.close() for presence in self._runtime.presences))
         self._uplink.close()
 
     def _serves(self) -> None:

@@ -6,7 +6,7 @@ Diffs of one topic go out one after another: while one is being fetched, the nex
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from roost.gateway.local_broadcast import broadcast_locally
 from roost.gateway.presence.diff_window import Diff, DiffWindow, merge
@@ -14,6 +14,7 @@ from roost.gateway.presence.entries import Change, Entry
 from roost.gateway.presence.metas import (
     Presences,
     by_key,
+    check_fetched,
     decode_presences,
     encode_diff,
     encode_presences,
@@ -71,12 +72,14 @@ class Diffs:
             window.showed(subscription.number, number, held=self._topics.held(subscription.number))
         self._topics.release(subscription)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Tell nobody anything any more."""
+        while tasks := list(self._tasks.values()):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         for timer in self._timers.values():
             timer.cancel()
-        for task in self._tasks.values():
-            task.cancel()
 
     # The clock
 
@@ -138,7 +141,7 @@ class Diffs:
         for mark, subscriptions in groups.items():
             diff = merge(window.between(mark, until))
             if diff:
-                payload = _encode(diff, fetched)
+                payload = self._encode(topic, diff, fetched)
                 self._uplink.hand_over(broadcast_locally(topic, DIFF, payload, subscriptions))
         window.tell(until, held)
 
@@ -148,30 +151,34 @@ class Diffs:
             return None
         keys = by_key({entry.dot: entry for entry in entries}.values())
         try:
-            async with asyncio.timeout(self._presence.limits.fetch_limit):
-                return await self._presence.fetch(topic, decode_presences(encode_presences(keys)))
+            async with asyncio.timeout(self._presence.limits.callback_limit):
+                return check_fetched(await self._presence.fetch(topic, decode_presences(encode_presences(keys))))
         except Exception:  # noqa: BLE001 - the crash boundary of the application's code
             _log.error("%s: fetch failed, a diff of %r has references alone", self._presence.name, topic, exc_info=True)
             return only_references(keys)
+
+    def _encode(self, topic: str, diff: Diff, fetched: Presences | None) -> bytes:
+        joins, leaves = by_key(diff.joins), by_key(diff.leaves)
+        if fetched is None:
+            return encode_diff(encode_presences(joins), encode_presences(leaves))
+        try:
+            return encode_diff(encode_json(pick(fetched, joins)), encode_json(pick(fetched, leaves)))
+        except Exception:  # noqa: BLE001 - whatever the application's code made of it
+            _log.error("%s: what fetch answered for %r is no presences", self._presence.name, topic, exc_info=True)
+            return encode_diff(encode_json(only_references(joins)), encode_json(only_references(leaves)))
 
     def _has_subscribers(self, topic: str) -> bool:
         return next(self._topics.subscribers(topic), None) is not None
 
     async def _handle_metas(self, topic: str, diff: Diff, fetched: Presences | None) -> None:
-        joins, leaves = by_key(diff.joins), by_key(diff.leaves)
-        told: dict[str, Any] = {"joins": _show(joins, fetched), "leaves": _show(leaves, fetched)}
         try:
-            await self._presence.handle_metas(topic, told, decode_presences(self._presences.text(topic)))
+            told = {"joins": _show(diff.joins, fetched), "leaves": _show(diff.leaves, fetched)}
+            async with asyncio.timeout(self._presence.limits.callback_limit):
+                await self._presence.handle_metas(topic, told, decode_presences(self._presences.text(topic)))
         except Exception:  # noqa: BLE001 - the crash boundary of the application's code
             _log.error("%s: handle_metas failed on %r", self._presence.name, topic, exc_info=True)
 
 
-def _encode(diff: Diff, fetched: Presences | None) -> bytes:
-    joins, leaves = by_key(diff.joins), by_key(diff.leaves)
-    if fetched is None:
-        return encode_diff(encode_presences(joins), encode_presences(leaves))
-    return encode_diff(encode_json(pick(fetched, joins)), encode_json(pick(fetched, leaves)))
-
-
-def _show(keys: dict[str, list[Entry]], fetched: Presences | None) -> Presences:
+def _show(entries: list[Entry], fetched: Presences | None) -> Presences:
+    keys = by_key(entries)
     return decode_presences(encode_presences(keys)) if fetched is None else pick(fetched, keys)

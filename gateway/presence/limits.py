@@ -21,8 +21,8 @@ class PresenceLimits:
     """Presences of one channel or task. At the limit: `too_many_presences`."""
     update_period: float = 0.1
     """Seconds between two updates of one presence; those that come sooner are merged into the next."""
-    fetch_limit: float = 5.0
-    """Seconds that `fetch` may take for a diff; then the diff goes out with nothing but references."""
+    callback_limit: float = 5.0
+    """Seconds for `fetch` of a diff, which then goes out with nothing but references, and for `handle_metas`."""
 
     def __post_init__(self) -> None:
         """Raises ValueError with one sentence."""
@@ -32,5 +32,5 @@ class PresenceLimits:
         for name in ("window", "update_period"):
             if not 0 <= getattr(self, name) <= 60:
                 raise ValueError(f"{name} is seconds from 0 to 60, not {getattr(self, name)!r}")
-        if not 0 < self.fetch_limit <= 3600:
-            raise ValueError(f"fetch_limit is seconds up to 3600, not {self.fetch_limit!r}")
+        if not 0 < self.callback_limit <= 3600:
+            raise ValueError(f"callback_limit is seconds up to 3600, not {self.callback_limit!r}")

@@ -68,6 +68,13 @@ def encode_diff(joins: bytes, leaves: bytes) -> bytes:
     return b'{"joins":%b,"leaves":%b}' % (joins, leaves)
 
 
+def check_fetched(fetched: Any) -> Presences:
+    """What `fetch` made. Raises TypeError if that is no presences."""
+    if isinstance(fetched, dict) and all(map(_is_presence, fetched.values())):
+        return fetched
+    raise TypeError('fetch answers {key: {"metas": [meta, ...], ...}}, as it was given')
+
+
 def pick(fetched: Presences, keys: Mapping[str, Collection[Entry]]) -> Presences:
     """Of what `fetch` made, the part that belongs to these entries: by the reference of each meta."""
     picked: Presences = {}
@@ -113,6 +120,14 @@ def by_key(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
         if len(metas) > 1:
             metas.sort(key=in_order)
     return keys
+
+
+def _is_presence(presence: Any) -> bool:
+    return isinstance(presence, dict) and isinstance(metas := presence.get("metas"), list) and _all_dicts(metas)
+
+
+def _all_dicts(values: list[Any]) -> bool:
+    return all(isinstance(value, dict) for value in values)
 
 
 def _bare(entry: Entry) -> dict[str, Any]:

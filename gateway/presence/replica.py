@@ -73,12 +73,15 @@ class Replica:
         self.tracker.leave()
         self.changed()
 
-    def close(self) -> None:
-        """Stop all clocks."""
-        for handle in (self._telling, self._asking, self._updating, self._beating, self._sending):
+    async def close(self) -> None:
+        """Stop all clocks and tasks."""
+        for handle in (self._telling, self._asking, self._updating, self._beating):
             if handle is not None:
                 handle.cancel()
-        self.diffs.close()
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+        await self.diffs.close()
 
     def changed(self) -> None:
         """The tracker was told something: carry out what follows from it."""

@@ -92,12 +92,16 @@ class SmallChannel(PresentChannel):
         await self.presence.push_state(self)
 
 
+def _fail() -> None:
+    raise RuntimeError("asked to fail")
+
+
 class RefusingChannel(Channel[UserSocket]):
     """Is present before it has decided, and decides against it."""
 
     async def join(self, params: dict[str, str]) -> Error:
         await plain.track(self, "refused", {}, topic="plain:refused")
-        self.at_end(lambda: 1 // 0)
+        self.at_end(_fail)
         return Error({"reason": "no"})
 
 

@@ -62,7 +62,7 @@ async def served(*presences: Presence) -> AsyncIterator[None]:
             yield
         finally:
             for replica in runtime.presences:
-                replica.close()
+                await replica.close()
 
 
 @asynccontextmanager
@@ -200,6 +200,22 @@ class TestHandleMetas:
             _, diff, _ = await presence.next()
             assert len(diff["joins"]) == 50
 
+    async def test_one_that_takes_too_long_is_cut_off(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Slow(Watched):
+            limits = PresenceLimits(callback_limit=0.05, window=0.01)
+
+            async def handle_metas(self, topic: str, diff: dict[str, Presences], presences: Presences) -> None:
+                await super().handle_metas(topic, diff, presences)
+                await asyncio.Event().wait()
+
+        presence = Slow()
+        async with served(presence), living() as task:
+            await presence.track(task, "x", {}, topic="t")
+            await presence.next()
+            await presence.track(task, "y", {}, topic="t")
+            await presence.next()
+        assert "handle_metas failed on 't'" in caplog.text
+
     async def test_a_failure_is_logged_and_the_next_diff_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
         class Failing(Watched):
             async def handle_metas(self, topic: str, diff: dict[str, Presences], presences: Presences) -> None:
@@ -255,7 +271,7 @@ class TestFetch:
 
     async def test_one_that_takes_too_long_has_failed(self) -> None:
         class Slow(Watched):
-            limits = PresenceLimits(fetch_limit=0.05)
+            limits = PresenceLimits(callback_limit=0.05)
 
             async def fetch(self, topic: str, presences: Presences) -> Presences:
                 await asyncio.Event().wait()
@@ -266,6 +282,22 @@ class TestFetch:
             await presence.track(task, "x", {"secret": 1}, topic="t")
             _, diff, _ = await presence.next()
             assert without_references(diff["joins"]) == {"x": {"metas": [{}]}}
+
+    @pytest.mark.parametrize("wrong", [{"x": {"user": "X"}}, {"x": "here"}, {"x": {"metas": ["m"]}}, ["x"], None])
+    async def test_an_answer_that_is_no_presences_is_a_failure(
+        self, wrong: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Wrong(Watched):
+            async def fetch(self, topic: str, presences: Presences) -> Presences:
+                answer: Presences = wrong
+                return answer
+
+        presence = Wrong()
+        async with served(presence), living() as task:
+            answer = await presence.track(task, "x", {"secret": 1}, topic="t")
+            _, diff, _ = await presence.next()
+            assert diff["joins"] == {"x": {"metas": [{"phx_ref": answer.payload}]}}
+        assert "fetch answers {key:" in caplog.text
 
 
 class TestMistakes:

@@ -163,7 +163,13 @@ class TestOwners:
 
     @pytest.mark.parametrize(
         ("name", "value"),
-        [("max_meta_bytes", 0), ("window", -1), ("update_period", 61), ("fetch_limit", 0), ("max_topic_presences", 0)],
+        [
+            ("max_meta_bytes", 0),
+            ("window", -1),
+            ("update_period", 61),
+            ("callback_limit", 0),
+            ("max_topic_presences", 0),
+        ],
     )
     def test_limits_that_make_no_sense_are_refused(self, name: str, value: float) -> None:
         with pytest.raises(ValueError, match=name):
