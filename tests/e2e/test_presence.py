@@ -109,7 +109,7 @@ async def test_many_joins_at_once_are_few_diffs(phoenix: PhoenixJs, three_worker
 
 
 async def test_presences_of_a_killed_worker_leave_at_once_and_come_back_with_their_clients(phoenix: PhoenixJs) -> None:
-    with Node(workers=3) as node:
+    with Node("tests.applications.seldom_beats:endpoint", workers=3) as node:
         members = await spread(phoenix, node, "lobby:killed", [f"u{number}" for number in range(8)])
         users = {member.user: 1 for member in members}
         before = await agree(members, users)
