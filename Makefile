@@ -25,6 +25,7 @@ test: .venv/test tests/js/node_modules
 
 soak: .venv/test
 	$(BIN)/python -m tests.simulation soak 20000
+	$(BIN)/python -m tests.simulation presence 3000
 
 load: .venv/run
 	$(BIN)/python -m tests.load table

@@ -1,12 +1,21 @@
-"""`python -m tests.simulation SEED` prints the trace of one seed; `soak N [FIRST]` plays N seeds on all cores."""
+"""Seeds of the simulations, by hand and in thousands.
+
+`python -m tests.simulation SEED` prints the trace of one seed of a cluster; `soak N [FIRST]` plays N seeds of clusters
+on all cores, `presence N [FIRST]` as many of presence's replicas.
+"""
 
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
+from tests.gateway.presence import simulation as presence
 from tests.simulation.scenario import Failed, Scenario, play
+
+Play = Callable[[int], Counter[str]]
 
 
 def show(seed: int) -> int:
@@ -21,25 +30,25 @@ def show(seed: int) -> int:
     return 0 if verdict.startswith("kept") else 1
 
 
-def play_some(seeds: list[int]) -> tuple[Counter[str], list[str]]:
+def play_some(play_one: Play, seeds: list[int]) -> tuple[Counter[str], list[str]]:
     met: Counter[str] = Counter()
     failures = []
     for seed in seeds:
         try:
-            met += play(seed)
-        except Failed as failed:
+            met += play_one(seed)
+        except (Failed, presence.Failed) as failed:
             failures.append(str(failed))
     return met, failures
 
 
-def soak(seeds: int, first: int) -> int:
+def soak(play_one: Play, seeds: int, first: int = 1) -> int:
     began = time.monotonic()
     met: Counter[str] = Counter()
     failures: list[str] = []
     played = 0
     chunks = [list(range(at, min(at + 50, first + seeds))) for at in range(first, first + seeds, 50)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for chunk, (some, failed) in zip(chunks, pool.map(play_some, chunks), strict=True):
+        for chunk, (some, failed) in zip(chunks, pool.map(partial(play_some, play_one), chunks), strict=True):
             met += some
             played += len(chunk)
             failures += failed
@@ -58,10 +67,10 @@ def soak(seeds: int, first: int) -> int:
 
 def main() -> int:
     match sys.argv[1:]:
-        case ["soak", seeds]:
-            return soak(int(seeds), 1)
-        case ["soak", seeds, first]:
-            return soak(int(seeds), int(first))
+        case ["soak", *numbers] if len(numbers) in (1, 2):
+            return soak(play, *map(int, numbers))
+        case ["presence", *numbers] if len(numbers) in (1, 2):
+            return soak(presence.play, *map(int, numbers))
         case [seed]:
             return show(int(seed))
     print(__doc__)
