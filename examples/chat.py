@@ -1,15 +1,10 @@
 """A chat: every topic below `chat:` is a room, which shows who is there."""
 
 import time
-from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.responses import FileResponse
-from starlette.routing import Route
-
+from examples.page import page
 from roost import Channel, Endpoint, Error, Ok, Presence, Socket, event
 
-PAGE = Path(__file__).with_suffix(".html")
 presence = Presence()
 
 
@@ -23,7 +18,6 @@ class RoomChannel(Channel[UserSocket]):
     async def joined(self):
         await presence.track(self, self.socket.name, {"online_at": int(time.time())})
         await presence.push_state(self)
-        await self.broadcast("joined", {"name": self.socket.name})
 
     @event("shout")
     async def shout(self, payload: dict):
@@ -34,5 +28,4 @@ class RoomChannel(Channel[UserSocket]):
 
 
 UserSocket.route("chat:*", RoomChannel)
-app = Starlette(routes=[Route("/", lambda request: FileResponse(PAGE))])
-endpoint = Endpoint(sockets={"/socket": UserSocket}, app=app, presences=[presence])
+endpoint = Endpoint(sockets={"/socket": UserSocket}, app=page("chat.html"), presences=[presence])

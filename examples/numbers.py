@@ -1,15 +1,9 @@
 """Numbers, one a second: `numbers:positive` counts up, `numbers:negative` counts down."""
 
 import time
-from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.responses import FileResponse
-from starlette.routing import Route
-
+from examples.page import page
 from roost import Channel, Endpoint, Error, Ok, Socket
-
-PAGE = Path(__file__).with_suffix(".html")
 
 
 class UserSocket(Socket):
@@ -36,6 +30,4 @@ class NumbersChannel(Channel[UserSocket]):
 
 
 UserSocket.route("numbers:*", NumbersChannel)
-
-app = Starlette(routes=[Route("/", lambda request: FileResponse(PAGE))])
-endpoint = Endpoint(sockets={"/socket": UserSocket}, app=app)
+endpoint = Endpoint(sockets={"/socket": UserSocket}, app=page("numbers.html"))
