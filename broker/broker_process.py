@@ -14,6 +14,7 @@ from roost.shared.config import Settings
 from roost.shared.control import (
     AskConfig,
     AskDrain,
+    AskMeasurements,
     AskResharding,
     AskStatus,
     AskSubscribers,
@@ -42,13 +43,17 @@ from roost.shared.control import (
 from roost.shared.drain import LEFT_TO_SHARDS, DrainStatus
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed, Refused
+from roost.shared.measurements import BrokerMeasurements, ShardMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
+from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
 
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
+MEASURING_LIMIT: Final = 0.5
+"""The same, where metrics are read again and again."""
 
 _log = logging.getLogger("roost.broker")
 
@@ -136,6 +141,8 @@ class Broker:
                 return self._run_dir.take_worker_number()
             case AskStatus():
                 return await self._status()
+            case AskMeasurements():
+                return await self._measurements()
             case ScaleShards(shards):
                 return self._shards.scale(shards)
             case AskResharding():
@@ -183,6 +190,19 @@ class Broker:
             shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
             gateway=gateway,
             silent=tuple(silent),
+        )
+
+    async def _measurements(self) -> BrokerMeasurements:
+        shards = self._shards
+        answers, silent = await shards.ask_all(AskMeasurements(), ShardMeasurements, MEASURING_LIMIT)
+        return BrokerMeasurements(
+            usage=own_usage(),
+            uptime=time.monotonic() - self._started,
+            epoch=shards.map.publish,
+            shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
+            silent=tuple(silent),
+            restarts=shards.restarts,
+            resharding=shards.resharding,
         )
 
     async def _ask_gateway(self, question: Message, answer: Any) -> Any:

@@ -30,6 +30,7 @@ from roost.shared.bus import (
     encode_item,
     encode_parcel,
 )
+from roost.shared.histogram import SIZES, Histogram
 
 DELIVER_WINDOW: Final = 4 * 1024 * 1024
 """Bytes that one worker may leave unacknowledged; then the shard takes no further publish until it acknowledges."""
@@ -105,6 +106,8 @@ class Shard:
         self._window = deliver_window
         self._peers: dict[int, Peer] = {}
         self._queue: deque[tuple[int, Publish]] = deque()
+        self.batches = Histogram(SIZES)
+        """Publishes handled in one turn."""
         self._turn = 0
         self._unsettled: deque[Turn] = deque()
         self._resets: list[Outgoing] = []
@@ -115,6 +118,16 @@ class Shard:
     def open(self) -> bool:
         """Whether publishes are handled; not before every worker that lived at the start has said HELLO."""
         return not self.awaited
+
+    @property
+    def queued(self) -> int:
+        """Publishes that wait: until all workers have said HELLO, or until one has acknowledged more."""
+        return len(self._queue)
+
+    @property
+    def outbox_bytes(self) -> int:
+        """Bytes of batches that workers have not acknowledged."""
+        return sum(peer.outbox_bytes for peer in self._peers.values())
 
     def books(self) -> ShardBooks:
         """What became of all deliveries of this incarnation, counted by subscriber. They balance at any time."""
@@ -227,12 +240,14 @@ class Shard:
         """Take publishes while no outbox is at its limit; an empty one takes one entry, however large (S5)."""
         fanout = self.fanout
         numbers: dict[int, tuple[int, int]] = {}
+        before = fanout.published
         while self._queue and not self._at_limit():
             publisher, publish = self._queue.popleft()
             fanout.add(publisher, publish)
             size = numbers[publisher][1] if publisher in numbers else 0
             numbers[publisher] = (publish.number, size + len(publish.payload) + ENTRY_BYTES)
         if numbers:
+            self.batches.observe(fanout.published - before)
             self._end_turn(numbers)
 
     def _end_turn(self, numbers: dict[int, tuple[int, int]]) -> None:

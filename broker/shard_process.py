@@ -14,6 +14,7 @@ from roost.broker.shard import Shard
 from roost.shared.bus import BadParcel, Lane, decode_shard_parcel
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
+    AskMeasurements,
     AskStatus,
     AskSubscribers,
     AskTopics,
@@ -30,9 +31,11 @@ from roost.shared.control import (
 )
 from roost.shared.envelopes import Answer, Ask, Envelope, Envelopes, Refusal, Tell, encode_envelope
 from roost.shared.logs import log_to_stderr
+from roost.shared.measurements import ShardMeasurements
 from roost.shared.pump import Router
 from roost.shared.run_directory import RunDirectory, shard_name, worker_name
 from roost.shared.topics import RESERVED
+from roost.shared.usage import own_usage
 
 BURIAL_PERIOD: Final = 0.2
 """Seconds between two looks for dead workers."""
@@ -126,6 +129,8 @@ class ShardProcess:
                 value = True
             case AskStatus():
                 value = self._status()
+            case AskMeasurements():
+                value = self._measurements()
             case AskTopics(prefix):
                 value = [
                     TopicCount(topic.name, topic.size())
@@ -156,6 +161,23 @@ class ShardProcess:
             published=shard.fanout.published,
             unencodable=shard.fanout.unencodable,
             books=shard.books(),
+        )
+
+    def _measurements(self) -> ShardMeasurements:
+        """Without a walk over the topics: it is asked again and again."""
+        shard = self._shard
+        return ShardMeasurements(
+            slot=self._start.slot,
+            usage=own_usage(),
+            open=shard.open,
+            topics=shard.table.topic_count(),
+            subscribers=shard.table.subscriber_count(),
+            published=shard.fanout.published,
+            deliveries=shard.fanout.deliveries,
+            unencodable=shard.fanout.unencodable,
+            queued_publishes=shard.queued,
+            outbox_bytes=shard.outbox_bytes,
+            batches=shard.batches.measured(),
         )
 
     def _tell(self, envelope: Envelope) -> None:

@@ -64,6 +64,13 @@ class Shards:
         self._failed_starts: Counter[Slot] = Counter()
         self._heard = asyncio.Event()
         self._change: asyncio.Task[None] | None = None
+        self._restarts_before = 0
+        """Of shards of epochs that are no more."""
+
+    @property
+    def restarts(self) -> int:
+        """How often a shard was started again."""
+        return self._restarts_before + sum(pool.restarts for pool in self._pools.values())
 
     def start(self) -> None:
         """Start every shard that the map names; a change that an earlier broker began is carried on (M7)."""
@@ -197,7 +204,7 @@ class Shards:
         self._adopt(step)
         for epoch in self._pools.keys() - step.epochs.keys():
             await self._pools[epoch].stop(SHARD_LIMIT)
-            del self._pools[epoch]
+            self._restarts_before += self._pools.pop(epoch).restarts
         self._opened = {one for one in self._opened if one[0].epoch in step.epochs}
         self._failed_starts.clear()
 

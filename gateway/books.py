@@ -11,13 +11,15 @@ from roost.shared.books import WorkerBooks
 class Books:
     """The books of one worker."""
 
-    __slots__ = ("due", "duplicate", "early", "gone", "handed", "offered")
+    __slots__ = ("due", "duplicate", "early", "gone", "handed", "offered", "timed")
 
     def __init__(self) -> None:
         self.offered = 0
         """Every entry of every batch that was not acknowledged before, for every subscriber it names."""
         self.due = 0
         """Arrived in this turn, and about to be handed over."""
+        self.timed: list[int] = []
+        """When those among it were published that are timed; emptied by whoever hands it over."""
         self.handed = 0
         """Handed to a client's transport or to the code of a channel or mailbox."""
         self.duplicate = 0

@@ -135,10 +135,12 @@ class Client:
 
     def accepted(self, membership: Membership, response: Any) -> None:
         """A channel let the client in."""
+        self.runtime.turn.traffic.joined += 1
         self._perform(self._protocol.accepted(membership, response))
 
     def refused(self, membership: Membership, response: Any) -> None:
         """A channel refused the client."""
+        self.runtime.turn.traffic.refused += 1
         self._perform(self._protocol.refused(membership, response))
 
     def ended(self, membership: Membership, *, graceful: bool) -> list[bytes]:
@@ -197,6 +199,7 @@ class Client:
                 case Resume(messages):
                     self._resume(messages)
                 case Refuse(reply):
+                    self.runtime.turn.traffic.refused += 1
                     _log.warning("%s: %s %r", type(self.socket).__name__, reply.response["reason"], reply.topic)
                     self._answer(reply)
 

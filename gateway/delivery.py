@@ -139,11 +139,14 @@ class Delivery:
         """Whether there is credit: nobody who waits, an epoch to publish in, and room in the window (W5)."""
         return not self._log.waiting and self._has_credit()
 
-    def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
-        """Publish to all subscribers of the topic but the sender. Returns the publish's number, 0 without credit."""
+    def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0, trace: int = 0) -> int:
+        """Publish to all subscribers of the topic but the sender. Returns the publish's number, 0 without credit.
+
+        `trace`: when that is, if it is to be timed.
+        """
         if not self.may_publish():
             return 0
-        return self._publish(topic, form, event, payload, sender)
+        return self._publish(topic, form, event, payload, sender, trace)
 
     def await_credit(self, ticket: Any, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> None:
         """Publish as soon as there is credit, after all that wait; `Arrival.admitted` tells the ticket its number."""
@@ -227,6 +230,16 @@ class Delivery:
         """Whether every shard has answered our HELLO."""
         return bool(self._links) and all(link.welcomed for link in self._links.values())
 
+    @property
+    def log_bytes(self) -> int:
+        """Bytes of publishes that are not through."""
+        return self._log.size
+
+    @property
+    def waiting_publishes(self) -> int:
+        """How many publishes wait for credit."""
+        return self._log.waiting
+
     def drained(self) -> bool:
         """Whether all that was published is through, and nothing waits to be (W11)."""
         return not self._log and not self._log.waiting
@@ -286,9 +299,9 @@ class Delivery:
     def _has_credit(self) -> bool:
         return self.epoch == self._map.publish and self.epoch >= 0 and self._log.has_room()
 
-    def _publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int) -> int:
+    def _publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int, trace: int = 0) -> int:
         self.published += 1
-        item = encode_item(Publish(self.published, topic, form, event, payload, sender))
+        item = encode_item(Publish(self.published, topic, form, event, payload, sender, trace))
         self._log.append(self.published, item)
         for link in self._publishing_links():
             link.outgoing.append(item)

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from contextlib import ExitStack
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from roost.gateway.addresses import Address, Reservation, url
+from roost.gateway.admin.collection import measure_node
+from roost.gateway.admin.listener import HOST, AdminListener, admin_app
 from roost.gateway.gateway_drain import GatewayDrain
 from roost.gateway.headcount import count_clients
 from roost.gateway.scaling import WorkerScaling, worker_at
@@ -42,6 +45,7 @@ from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
+from roost.shared.measurements import NodeMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.supervisor import Child, Supervisor
@@ -64,6 +68,7 @@ class Gateway:
         run_dir: RunDirectory,
         addresses: tuple[Address, ...],
         tls: Tls | None = None,
+        admin_addresses: tuple[Address, ...] = (),
     ) -> None:
         self._app = app
         self._settings = settings
@@ -85,6 +90,11 @@ class Gateway:
         self._waiting = {worker_at(place) for place in range(settings.workers)}
         self._scaling: WorkerScaling | None = None
         self._drain = GatewayDrain(self._workers, self._pace)
+        self._started = time.monotonic()
+        self._admin: AdminListener | None = None
+        if admin_addresses:
+            served = admin_app(run_dir.admin_token(), self._measure, self._why_not_ready)
+            self._admin = AdminListener(served, admin_addresses)
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
@@ -92,12 +102,16 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         linking = asyncio.ensure_future(self._keep_link())
+        if self._admin is not None:
+            self._admin.start()
         self._scaling = WorkerScaling(self._workers, self._next_worker, self._pace, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
         self._scaling.stop()
         self._drain.stop()
         await self._stop_workers()
+        if self._admin is not None:
+            await self._admin.stop()
         linking.cancel()
         if self._broker is not None:
             self._broker.close()
@@ -181,6 +195,25 @@ class Gateway:
     def _adopt(self, shard_map: ShardMap) -> None:
         for worker in self._workers.children.values():
             worker.link.tell(MapChanged(shard_map))
+
+    # The admin listener
+
+    async def _measure(self) -> NodeMeasurements:
+        return await measure_node(
+            self._workers, self._broker, uptime=time.monotonic() - self._started, ready=not self._why_not_ready()
+        )
+
+    def _why_not_ready(self) -> str:
+        """Why no clients are taken; empty if they are."""
+        if self._stop.is_set():
+            return "the gateway is stopping"
+        if self._broker is None:
+            return "there is no broker"
+        if self._drain.on:
+            return "clients are being sent away, until `roost drain --off`"
+        if not any(worker.ready.is_set() for worker in self._workers.children.values()):
+            return "no worker serves yet"
+        return ""
 
     # Workers
 
@@ -280,15 +313,24 @@ def run_gateway(app: str, settings: Settings) -> None:
             "one is enough, set ROOST_WORKERS for more worker processes"
         ) from None
 
-    async def run(addresses: tuple[Address, ...], tls: Tls | None) -> None:
-        await Gateway(app, settings, run_dir, addresses, tls).run()
+    async def run(addresses: tuple[Address, ...], tls: Tls | None, admin: tuple[Address, ...]) -> None:
+        await Gateway(app, settings, run_dir, addresses, tls, admin).run()
 
     try:
         with ExitStack() as held:
             addresses = held.enter_context(Reservation(settings.host, settings.port)).addresses
-            asyncio.run(run(addresses, _reserve_https(settings, held)))
+            asyncio.run(run(addresses, _reserve_https(settings, held), _reserve_admin(settings, held)))
     finally:
         lock.release()
+
+
+def _reserve_admin(settings: Settings, held: ExitStack) -> tuple[Address, ...]:
+    """Where the admin listener is to be, if there is to be one. Raises CannotStart."""
+    if settings.admin_port is None:
+        return ()
+    addresses = held.enter_context(Reservation(HOST, settings.admin_port)).addresses
+    _log.info("metrics and health at %s", ", ".join(map(url, addresses)))
+    return addresses
 
 
 def _reserve_https(settings: Settings, held: ExitStack) -> Tls | None:

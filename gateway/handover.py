@@ -26,7 +26,7 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
     """
     handovers = _merge(handovers)
     alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
-    delivered = 0
+    broadcasts = letters = size = 0
     for handover in handovers:
         match handover:
             case Frames(outlets, frames, topic):
@@ -39,17 +39,21 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
                 else:
                     for outlet in outlets:
                         outlet.send(handover)
-                delivered += len(outlets) * len(frames)
+                count = len(outlets)
+                broadcasts += count * len(frames)
+                size += count * (len(frames[0]) if len(frames) == 1 else sum(map(len, frames)))
             case Letters(inboxes, topic, letter):
                 if departed:
                     inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
                 for inbox in inboxes:
                     inbox.letter(topic, letter)
-                delivered += len(inboxes)
+                letters += len(inboxes)
             case Echo(link, number):
                 for holder in link.release(number):
                     holder.released()
-    return delivered
+    turn.traffic.broadcasts_sent += broadcasts
+    turn.traffic.bytes_sent += size
+    return broadcasts + letters
 
 
 def _without(recipients: list[Any], gone: list[Any]) -> list[Any]:

@@ -116,8 +116,12 @@ class LongPollSession:
         if isinstance(frame, Frames):
             for one in frame.frames:
                 self._broadcast(one, frame.topic)
-        elif not self.closed and not self._outbox.add(frame, self._held):
-            self._disconnect_slow()
+        elif not self.closed:
+            traffic = self._turn.traffic
+            traffic.replies_sent += 1
+            traffic.bytes_sent += len(frame)
+            if not self._outbox.add(frame, self._held):
+                self._disconnect_slow()
         if not self._collected:
             self._collected = True
             self._turn.collect(self)
@@ -177,6 +181,8 @@ class LongPollSession:
         post, client = self._post, self._client
         while post is not None and post.messages and client is not None and not self._unread():
             data, binary = post.messages.popleft()
+            self._turn.traffic.messages_received += 1
+            self._turn.traffic.bytes_received += len(data)
             if not binary and not is_utf8(data):
                 _log.info("ending long-poll session %d: a text message is not UTF-8", client.socket.number)
                 self.close(CloseCode.INVALID_DATA)

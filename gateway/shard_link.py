@@ -164,6 +164,8 @@ class ShardLink:
 
     def _hand_over_entry(self, entry: Entry, handovers: list[Handover]) -> None:
         sender = entry.sender
+        if entry.trace and entry.frames:
+            self._books.timed.append(entry.trace)
         for number, frame in entry.frames:
             audience = self._audiences[number]
             outlets = audience.outlets(sender)

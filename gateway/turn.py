@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from roost.gateway.traffic import Traffic
+
 
 class Flushable(Protocol):
     """Something that has collected frames."""
@@ -15,13 +17,15 @@ class Flushable(Protocol):
 class Turn:
     """Calls `at_end` once for each turn in which `wake` was called, then writes what transports have collected."""
 
-    __slots__ = ("_awake", "_collected", "_loop", "at_end")
+    __slots__ = ("_awake", "_collected", "_loop", "at_end", "traffic")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._awake = False
         self._collected: list[Flushable] = []
         self.at_end: Callable[[], None] = lambda: None
+        self.traffic = Traffic()
+        """What all turns have brought and taken so far."""
 
     def wake(self) -> None:
         """Something is to be done at the end of this turn."""

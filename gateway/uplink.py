@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from roost.gateway.local_topics import LocalTopics
 from roost.gateway.shard_link import Frames, Letters
 from roost.gateway.turn import Turn
 from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
+from roost.shared.histogram import SECONDS, Histogram
 from roost.shared.pump import Dealer
 from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import ShardMap, Slot
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 TICK: Final = 0.5
 """Seconds between two looks at the map's file and at the shards' signs of life."""
+TIMING_PERIOD: Final = 0.02
+"""Seconds: at most one publish in this time is timed on its way, the first after the turn that ends it."""
 
 _log = logging.getLogger("roost.uplink")
 
@@ -47,6 +51,13 @@ class Uplink:
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch
         self._gathering = Gathering()
+        self.latency = Histogram(SECONDS)
+        """Seconds from a publish, of whichever worker, to its last write here; of those that are timed."""
+        self.write_time = Histogram(SECONDS)
+        """Seconds that it took to hand over all that came with a timed publish."""
+        self._times_next = True
+        """Whether the next publish is timed."""
+        self._timing_due = 0.0
         turn.at_end = self._end_turn
         turn.wake()
         self._tick = loop.call_later(TICK, self._on_tick)
@@ -68,6 +79,16 @@ class Uplink:
     def published(self) -> int:
         """The number of the last publish."""
         return self._delivery.published
+
+    @property
+    def log_bytes(self) -> int:
+        """Bytes of publishes that are not through."""
+        return self._delivery.log_bytes
+
+    @property
+    def waiting_publishes(self) -> int:
+        """How many publishes wait for credit."""
+        return self._delivery.waiting_publishes
 
     @property
     def books(self) -> Books:
@@ -115,7 +136,11 @@ class Uplink:
 
     def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
-        number = self._delivery.publish(topic, form, event, payload, sender)
+        trace = 0
+        if self._times_next:
+            self._times_next = False
+            trace = time.monotonic_ns()
+        number = self._delivery.publish(topic, form, event, payload, sender, trace)
         if number:
             self._gathering.hurry()
             self._turn.wake()
@@ -190,7 +215,12 @@ class Uplink:
         if handovers:
             departed = self._delivery.departed
             departed.clear()
-            self.books.hand_over(hand_over(handovers, self._turn, departed))
+            if self.books.timed:
+                began = time.monotonic_ns()
+                self.books.hand_over(hand_over(handovers, self._turn, departed))
+                self._time(began)
+            else:
+                self.books.hand_over(hand_over(handovers, self._turn, departed))
         if self._epoch != self._delivery.epoch:
             self._epoch = self._delivery.epoch
             self.changed_over(self._epoch)
@@ -202,6 +232,16 @@ class Uplink:
             self._linked.set()
         self._turn.wake()
 
+    def _time(self, began: int) -> None:
+        """What was handed over held publishes that are timed: write now what is left of it, and look at the clock."""
+        self._turn.flush()
+        now = time.monotonic_ns()
+        timed = self.books.timed
+        for published in timed:
+            self.latency.observe((now - published) / 1e9)
+        self.write_time.observe((now - began) / 1e9)
+        timed.clear()
+
     def _end_turn(self) -> None:
         if self._gathering.waits():
             self._turn.wake()
@@ -210,6 +250,9 @@ class Uplink:
 
     def _flush(self) -> None:
         now = self._loop.time()
+        if now >= self._timing_due:
+            self._times_next = True
+            self._timing_due = now + TIMING_PERIOD
         self._change_sockets()
         for slot, parcel in self._delivery.flush(now):
             dealer = self._dealers[slot]

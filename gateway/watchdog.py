@@ -9,10 +9,13 @@ import logging
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
+
+from roost.shared.histogram import SECONDS, Histogram
 
 BLOCKED_LIMIT: Final = 1.0
 """Seconds without an answer after which the loop is called blocked."""
@@ -46,6 +49,8 @@ class Watchdog:
         self._thread = threading.get_ident()
         self._answered = threading.Event()
         self._closed = threading.Event()
+        self.lag = Histogram(SECONDS)
+        """Seconds that the loop took to answer."""
 
     def start(self) -> None:
         """Begin to watch."""
@@ -60,12 +65,16 @@ class Watchdog:
         while not self._closed.wait(PERIOD):
             self._answered.clear()
             try:
-                self._loop.call_soon_threadsafe(self._answered.set)
+                self._loop.call_soon_threadsafe(self._answer, time.monotonic())
             except RuntimeError:
                 return  # the loop is closed
             if not any(self._answered.wait(BLOCKED_LIMIT / _SLICES) for _ in range(_SLICES)):
                 self._complain()
                 self._answered.wait()
+
+    def _answer(self, asked: float) -> None:
+        self.lag.observe(time.monotonic() - asked)
+        self._answered.set()
 
     def _complain(self) -> None:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - there is no other way to see a thread's stack

@@ -134,6 +134,7 @@ class WebSocketTransport(asyncio.Protocol):
             self._transport.write(self._outbox.take(WRITE_BYTES))
         if not self._blocked:
             self._outbox = None
+            self._turn.traffic.slow.discard(self)
             self.descriptor = self._plain_descriptor
         self._judge_reading()
 
@@ -153,6 +154,7 @@ class WebSocketTransport(asyncio.Protocol):
         if not collected:
             return
         data = _joined(collected)
+        self._count(collected, data)
         try:
             written = os.write(self.descriptor, data)
         except OSError:
@@ -160,15 +162,26 @@ class WebSocketTransport(asyncio.Protocol):
         if written != len(data):
             self._wait(_frames(collected), written)
 
+    def _count(self, collected: list[bytes | Frames], data: bytes) -> None:
+        """Count replies and pushes; broadcasts were counted when they were handed over."""
+        traffic = self._turn.traffic
+        if len(collected) == 1 and type(collected[0]) is bytes:  # nearly always
+            traffic.replies_sent += 1
+            traffic.bytes_sent += len(data)
+        else:
+            replies = [piece for piece in collected if type(piece) is bytes]
+            traffic.replies_sent += len(replies)
+            traffic.bytes_sent += sum(map(len, replies))
+
     def fall_behind(self, run: Frames, written: int) -> None:
         """The descriptor took only so many bytes of these broadcasts: the rest waits, as far as the policy allows."""
         self._wait(_frames([run]), written)
 
     def hold(self, size: int) -> None:
         """A frame of so many bytes waits elsewhere until `release`: it counts as waiting for the client."""
-        alone = not self._waiting()
+        alone = not self.waiting_bytes()
         self._held += size
-        if not alone and self._waiting() > HARD_LIMIT * self._max_outbound_bytes:
+        if not alone and self.waiting_bytes() > HARD_LIMIT * self._max_outbound_bytes:
             self._disconnect_slow()
         self._judge_reading()
 
@@ -217,6 +230,9 @@ class WebSocketTransport(asyncio.Protocol):
         reader = self._reader
         handler = self._handler
         messages = reader.feed(data, 0 if self._pauses else MAX_FRAMES_A_TURN)
+        traffic = self._turn.traffic
+        traffic.messages_received += len(messages)
+        traffic.bytes_received += len(data)
         if reader.outgoing and not reader.closing:
             self._send_protocol()  # pongs come before the answer to a message that they stood within
         if self._collected is None:
@@ -259,7 +275,7 @@ class WebSocketTransport(asyncio.Protocol):
 
     def _judge_reading(self) -> None:
         """A client is not read from while too much waits for it: most of that it has asked for."""
-        too_much = self._waiting() > self._max_outbound_bytes and not self._reader.closing
+        too_much = self.waiting_bytes() > self._max_outbound_bytes and not self._reader.closing
         if too_much is not self._unread_by_client:
             self._unread_by_client = too_much
             self.pause_reading() if too_much else self.resume_reading()
@@ -288,7 +304,10 @@ class WebSocketTransport(asyncio.Protocol):
 
     def _keep(self, frame: bytes, topic: str | None) -> None:
         """Let a frame wait. `topic`: what it was broadcast on, None for a reply or a push."""
-        outbox = self._outbox = self._outbox or Outbox(self._max_outbound_bytes)
+        outbox = self._outbox
+        if outbox is None:
+            outbox = self._outbox = Outbox(self._max_outbound_bytes)
+            self._turn.traffic.slow.add(self)
         if topic is None or self._handler is None:
             if not outbox.add(frame, self._held):
                 self._disconnect_slow()
@@ -299,19 +318,20 @@ class WebSocketTransport(asyncio.Protocol):
         if reason is Reason.SLOW_DISCONNECT:
             self._disconnect_slow()
 
-    def _waiting(self) -> int:
+    def waiting_bytes(self) -> int:
         """Bytes that wait for the client, behind the frame that is being written."""
         return self._held + (self._outbox.size if self._outbox is not None else 0)
 
     def _disconnect_slow(self) -> None:
         if self._handler is not None:
-            self._handler.too_slow(self._waiting())
+            self._handler.too_slow(self.waiting_bytes())
         self._drop_all(Reason.SLOW_DISCONNECT)
         self.close(CloseCode.TOO_SLOW, f"too slow: more than {self._max_outbound_bytes} bytes waited")
 
     def _drop_all(self, reason: Reason) -> None:
         """Forget what waits for the client."""
         outbox, self._outbox = self._outbox, None
+        self._turn.traffic.slow.discard(self)
         collected, self._collected = self._collected, None
         self._drops.add(reason, outbox.broadcasts if outbox is not None else 0)
         self._drops.add(reason, sum(topic is not None for _, topic in _frames(collected or ())))

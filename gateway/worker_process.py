@@ -21,6 +21,7 @@ from roost.gateway.draining import drain
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.leaving import leave
 from roost.gateway.log_lines import LogLines
+from roost.gateway.measuring import measure_worker
 from roost.gateway.proxied_requests import ProxiedRequests
 from roost.gateway.proxies import TrustedProxies
 from roost.gateway.runtime import Runtime
@@ -34,6 +35,7 @@ from roost.gateway.watchdog import Watchdog
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     Admit,
+    AskMeasurements,
     AskStatus,
     Drain,
     Failed,
@@ -52,6 +54,7 @@ from roost.shared.envelopes import Tell, encode_envelope
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
+from roost.shared.measurements import WorkerMeasurements
 from roost.shared.run_directory import RunDirectory, worker_name
 
 _log = logging.getLogger("roost.worker")
@@ -159,7 +162,12 @@ class Worker:
                 return True
             case AskStatus():
                 return self._status()
+            case AskMeasurements():
+                return self._measurements()
         raise Refused(f"a worker does not know {type(message).__name__}")
+
+    def _measurements(self) -> WorkerMeasurements:
+        return measure_worker(self._runtime, self._capacity, self._watchdog)
 
     def _status(self) -> WorkerStatus:
         clients = self._runtime.clients

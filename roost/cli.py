@@ -77,6 +77,7 @@ def gateway(
     app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
     port: str | None = _setting("port"),
     host: str | None = _setting("host"),
+    admin_port: str | None = _setting("admin_port"),
     public_host: str | None = _setting("public_host"),
     trusted_proxies: str | None = _setting("trusted_proxies"),
     workers: str | None = _setting("workers"),
@@ -101,6 +102,7 @@ def gateway(
     settings = _settings(
         port=port,
         host=host,
+        admin_port=admin_port,
         public_host=public_host,
         trusted_proxies=trusted_proxies,
         workers=workers,

@@ -86,7 +86,7 @@ class Publish(_Item, tag=3, frozen=True):
     sender: int = 0
     """A subscriber of the publisher's worker that is left out; 0 for none."""
     trace: int = 0
-    """A mark that travels with the message when its way is to be told; 0 for none."""
+    """When it was published, if its way is timed: nanoseconds of the machine's monotonic clock; 0 if it is not."""
 
 
 class Hello(_Item, tag=4, frozen=True):

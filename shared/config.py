@@ -62,6 +62,16 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+_PORT: Final = _whole(0, 65535)
+
+
+def _port_or_off(text: str) -> int | None:
+    try:
+        return None if text == "off" else _PORT(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or off") from None
+
+
 def _seconds(low: float, high: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or not low <= float(text) <= high:
@@ -148,6 +158,12 @@ class Settings:
         "name or address to listen on; localhost means 127.0.0.1 and ::1",
         _text,
         lambda _: "localhost",
+    )
+    admin_port: int | None = _setting(
+        "ROOST_ADMIN_PORT",
+        "TCP port of metrics and health, on loopback alone; 0 takes a free one, off has none",
+        _port_or_off,
+        lambda _: None,
     )
     public_host: str = _setting(
         "ROOST_PUBLIC_HOST",

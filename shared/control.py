@@ -145,6 +145,10 @@ class AskStatus(_Message, frozen=True):
     """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
 
 
+class AskMeasurements(_Message, frozen=True):
+    """Answered by `ShardMeasurements`, `WorkerMeasurements` or, of the broker, `BrokerMeasurements`."""
+
+
 class ScaleShards(_Message, frozen=True):
     """To the broker: change the number of shards. Answered at once by the first `ReshardingStatus`."""
 
@@ -220,6 +224,7 @@ Message = (
     | TakeWorkerNumber
     | Ping
     | AskStatus
+    | AskMeasurements
     | ScaleShards
     | AskResharding
     | LimitsChanged

@@ -166,6 +166,10 @@ class RunDirectory:
         """What opens the canary's socket: made once, readable by its owner alone. Safe in the path of a URL."""
         return self._secret("canary_token", 32)
 
+    def admin_token(self) -> str:
+        """What opens the admin listener: made once, readable by its owner alone. Safe in the query of a URL."""
+        return self._secret("admin_token", 32)
+
     def _secret(self, name: str, random_bytes: int) -> str:
         """Made by whoever asks first; a link appears whole or not at all, so nobody reads half of it."""
         file = self.path / name

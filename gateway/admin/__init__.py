@@ -1,0 +1,1 @@
+"""The admin listener: metrics, health, and whatever else is for operators alone."""

@@ -1,0 +1,112 @@
+"""The admin listener: a small HTTP server of the gateway's own, on loopback, for operators and what they run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn import Config
+
+from roost.gateway.addresses import Address, listener
+from roost.gateway.admin.exposition import write_page
+from roost.gateway.admin.guard import Refusal, wrong_host, wrong_token
+from roost.gateway.server import HostedServer
+from roost.shared.measurements import NodeMeasurements
+
+HOST: Final = "localhost"
+"""Where it listens, and nowhere else: a tunnel or a proxy brings it to others."""
+MAX_CONNECTIONS: Final = 64
+"""Connections beyond so many are answered 503."""
+OPEN_PATHS: Final = ("/health", "/ready")
+"""These want no token: they tell what a connection tells anyhow, and probes have no secrets."""
+
+
+class Guard:
+    """Lets in who asks for this machine by its name and shows the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        app = self._app if refusal is None else _refuse(refusal)
+        await app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        headers = Headers(scope=scope)
+        if refusal := wrong_host(headers.get("host", "")):
+            return refusal
+        if scope["path"] in OPEN_PATHS:
+            return None
+        given = QueryParams(scope["query_string"]).get("token", "")
+        return wrong_token(headers.get("authorization", ""), given, self._token)
+
+
+def admin_app(
+    token: str,
+    measure: Callable[[], Awaitable[NodeMeasurements]],
+    why_not_ready: Callable[[], str],
+    routes: Sequence[BaseRoute] = (),
+) -> ASGIApp:
+    """What is served. `why_not_ready` answers a sentence, an empty one if clients are taken; `routes` are further ones.
+
+    All routes but OPEN_PATHS stand behind the token, the further ones too.
+    """
+
+    async def metrics(request: Request) -> Response:
+        page, content_type = write_page(await measure(), request.headers.get("accept", ""))
+        return Response(page, media_type=content_type)
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Request) -> Response:
+        why = why_not_ready()
+        if why:
+            return JSONResponse({"status": "not ready", "reason": why}, 503)
+        return JSONResponse({"status": "ready"})
+
+    own = [Route("/metrics", metrics), Route("/health", health), Route("/ready", ready)]
+    return Guard(Starlette(routes=[*own, *routes]), token)
+
+
+class AdminListener:
+    """Serves the admin application until it is closed."""
+
+    def __init__(self, app: ASGIApp, addresses: Sequence[Address]) -> None:
+        config = Config(
+            app,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=1,
+        )
+        self._addresses = addresses
+        self._server = HostedServer(config, lambda: None)
+        self._serving: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._serving = asyncio.ensure_future(self._server.serve([listener(address) for address in self._addresses]))
+
+    async def stop(self) -> None:
+        """Finish the requests under way, for a second at most."""
+        self._server.stop()
+        if self._serving is not None:
+            await self._serving
+
+
+def _refuse(refusal: Refusal) -> ASGIApp:
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+    return PlainTextResponse(refusal.sentence + "\n", refusal.status, headers)
