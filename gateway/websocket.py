@@ -14,6 +14,7 @@ from roost.shared.frames import CloseCode
 if TYPE_CHECKING:
     from roost.gateway.capacity import Place
     from roost.gateway.idle_wheel import IdleWheel
+    from roost.gateway.traffic import Traffic
     from roost.gateway.transport import Handler
     from roost.gateway.turn import Turn
 
@@ -153,25 +154,13 @@ class WebSocketTransport(asyncio.Protocol):
         collected, self._collected = self._collected, None
         if not collected:
             return
-        data = _joined(collected)
-        self._count(collected, data)
+        data = _joined(collected, self._turn.traffic)
         try:
             written = os.write(self.descriptor, data)
         except OSError:
             written = 0
         if written != len(data):
             self._wait(_frames(collected), written)
-
-    def _count(self, collected: list[bytes | Frames], data: bytes) -> None:
-        """Count replies and pushes; broadcasts were counted when they were handed over."""
-        traffic = self._turn.traffic
-        if len(collected) == 1 and type(collected[0]) is bytes:  # nearly always
-            traffic.replies_sent += 1
-            traffic.bytes_sent += len(data)
-        else:
-            replies = [piece for piece in collected if type(piece) is bytes]
-            traffic.replies_sent += len(replies)
-            traffic.bytes_sent += sum(map(len, replies))
 
     def fall_behind(self, run: Frames, written: int) -> None:
         """The descriptor took only so many bytes of these broadcasts: the rest waits, as far as the policy allows."""
@@ -366,16 +355,21 @@ class WebSocketTransport(asyncio.Protocol):
         self._plain_descriptor = self.descriptor = -1
 
 
-def _joined(collected: list[bytes | Frames]) -> bytes:
+def _joined(collected: list[bytes | Frames], traffic: "Traffic") -> bytes:
+    """The bytes to be written; replies and pushes are counted, broadcasts were when they were handed over."""
     if len(collected) == 1:  # nearly always
         (only,) = collected
         if type(only) is bytes:
+            traffic.replies_sent += 1
+            traffic.bytes_sent += len(only)
             return only
         frames = only.frames  # type: ignore[union-attr]
         return frames[0] if len(frames) == 1 else b"".join(frames)
     frames = []
     for piece in collected:
         if type(piece) is bytes:
+            traffic.replies_sent += 1
+            traffic.bytes_sent += len(piece)
             frames.append(piece)
         else:
             frames += piece.frames  # type: ignore[union-attr]

@@ -44,6 +44,7 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.TakeWorkerNumber: (),
     control.Ping: (),
     control.AskStatus: (),
+    control.AskMeasurements: (),
     control.LimitsChanged: (st.builds(Limits, numbers, numbers),),
     control.AskConfig: (),
     control.SetConfig: (text, text),
