@@ -328,7 +328,10 @@ def _reserve_admin(settings: Settings, held: ExitStack) -> tuple[Address, ...]:
     """Where the admin listener is to be, if there is to be one. Raises CannotStart."""
     if settings.admin_port is None:
         return ()
-    addresses = held.enter_context(Reservation(HOST, settings.admin_port)).addresses
+    try:
+        addresses = held.enter_context(Reservation(HOST, settings.admin_port)).addresses
+    except CannotStart as error:
+        raise CannotStart(f"ROOST_ADMIN_PORT: {error}") from None
     _log.info("metrics and health at %s", ", ".join(map(url, addresses)))
     return addresses
 

@@ -9,8 +9,9 @@ from typing import Protocol
 class Waiter(Protocol):
     """A connection for which something may wait."""
 
-    def waiting_bytes(self) -> int:
-        """Bytes that wait for the client, behind the frame that is being written."""
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client."""
 
 
 class Traffic:
@@ -40,4 +41,4 @@ class Traffic:
 
     def waiting_bytes(self) -> int:
         """What waits for slow clients."""
-        return sum(waiter.waiting_bytes() for waiter in self.slow)
+        return sum(waiter.waiting for waiter in self.slow)

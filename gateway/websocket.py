@@ -108,6 +108,11 @@ class WebSocketTransport(asyncio.Protocol):
         self._handler = handler
         self._reader.controls = handler.wants_controls
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client, those that the loop holds among them."""
+        return self._waiting() + self._transport.get_write_buffer_size()
+
     # Told by the loop
 
     def data_received(self, data: bytes) -> None:
@@ -168,9 +173,9 @@ class WebSocketTransport(asyncio.Protocol):
 
     def hold(self, size: int) -> None:
         """A frame of so many bytes waits elsewhere until `release`: it counts as waiting for the client."""
-        alone = not self.waiting_bytes()
+        alone = not self._waiting()
         self._held += size
-        if not alone and self.waiting_bytes() > HARD_LIMIT * self._max_outbound_bytes:
+        if not alone and self._waiting() > HARD_LIMIT * self._max_outbound_bytes:
             self._disconnect_slow()
         self._judge_reading()
 
@@ -264,7 +269,7 @@ class WebSocketTransport(asyncio.Protocol):
 
     def _judge_reading(self) -> None:
         """A client is not read from while too much waits for it: most of that it has asked for."""
-        too_much = self.waiting_bytes() > self._max_outbound_bytes and not self._reader.closing
+        too_much = self._waiting() > self._max_outbound_bytes and not self._reader.closing
         if too_much is not self._unread_by_client:
             self._unread_by_client = too_much
             self.pause_reading() if too_much else self.resume_reading()
@@ -307,13 +312,13 @@ class WebSocketTransport(asyncio.Protocol):
         if reason is Reason.SLOW_DISCONNECT:
             self._disconnect_slow()
 
-    def waiting_bytes(self) -> int:
+    def _waiting(self) -> int:
         """Bytes that wait for the client, behind the frame that is being written."""
         return self._held + (self._outbox.size if self._outbox is not None else 0)
 
     def _disconnect_slow(self) -> None:
         if self._handler is not None:
-            self._handler.too_slow(self.waiting_bytes())
+            self._handler.too_slow(self._waiting())
         self._drop_all(Reason.SLOW_DISCONNECT)
         self.close(CloseCode.TOO_SLOW, f"too slow: more than {self._max_outbound_bytes} bytes waited")
 

@@ -154,6 +154,18 @@ def test_one_turn_is_one_batch_with_the_news_of_audiences_first() -> None:
     assert [(entry.publisher, entry.number, len(entry.frames)) for entry in batch.entries] == [(7, 1, 2), (7, 2, 2)]
 
 
+def test_publishes_are_counted_by_the_turn_that_handles_them() -> None:
+    talk = Conversation()
+    talk.say(1, 0, Hello(()), publish(1), publish(2), publish(3))
+    assert talk.shard.queued == 3
+    talk.answers()
+    talk.say(1, 1, publish(4))
+    talk.answers()
+    measured = talk.shard.batches.measured()
+    assert (sum(measured.counts), measured.total) == (2, 4)
+    assert talk.shard.queued == 0
+
+
 def test_what_is_not_acknowledged_is_said_again_in_the_next_session() -> None:
     talk = Conversation()
     talk.say(1, 0, Hello((Subscribe(1, "room:a", Lane.V2),)))

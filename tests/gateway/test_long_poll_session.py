@@ -93,6 +93,22 @@ class TestPolls:
 
         play(scene)
 
+    def test_what_polls_bring_and_take_is_counted(self, play: Play) -> None:
+        async def scene() -> None:
+            async with begun() as one:
+                one.broadcast(text_frame(b"a"), text_frame(b"bc"))
+                one.transport.send(text_frame(b"def"))
+                heartbeat: list[Any] = [None, "1", "phoenix", "heartbeat", {}]
+                async with asyncio.timeout(LIMIT):
+                    assert await one.post(heartbeat) == 200
+                answered = len(one.poll("first").result()[-1])
+                traffic = one.runtime.turn.traffic
+                assert (traffic.broadcasts_sent, traffic.replies_sent) == (2, 2)
+                assert traffic.bytes_sent == sum(2 + size for size in (1, 2, 3, answered))
+                assert (traffic.messages_received, traffic.bytes_received) == (1, len(json.dumps(heartbeat)))
+
+        play(scene)
+
     def test_a_poll_that_is_ended_takes_nothing_along(self, play: Play) -> None:
         async def scene() -> None:
             async with begun() as one:

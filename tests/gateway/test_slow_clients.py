@@ -70,13 +70,13 @@ class TestBroadcasts:
         async def scene() -> None:
             async with bounded() as one:
                 count = 0
-                while one.transport.waiting_bytes() < BOUND - 2000:
+                while one.transport._waiting() < BOUND - 2000:
                     count += broadcast(one, count, 1)
                 got = [json.loads(text)["number"] for text in await one.browser.texts(count)]
                 assert got == list(range(count))
                 broadcast(one, count, 1)
                 assert json.loads((await one.browser.texts(1))[0])["number"] == count
-                assert not one.transport.waiting_bytes()
+                assert not one.transport._waiting()
                 assert one.transport.descriptor != -1
                 assert one.runtime.drops.total() == 0
 
@@ -86,7 +86,7 @@ class TestBroadcasts:
         async def scene() -> None:
             async with bounded() as one:
                 count = 0
-                while one.transport.waiting_bytes() < BOUND - 2000:
+                while one.transport._waiting() < BOUND - 2000:
                     count += broadcast(one, count, 1)
                 one.transport.close(CloseCode.SERVICE_RESTART)
                 late = broadcast(one, count, 2)
@@ -101,7 +101,7 @@ class TestBroadcasts:
         async def scene() -> None:
             async with bounded() as one:
                 count = 0
-                while one.transport.waiting_bytes() < BOUND - 2000:
+                while one.transport._waiting() < BOUND - 2000:
                     count += broadcast(one, count, 1)
                 outbox = one.transport._outbox
                 assert outbox is not None
@@ -124,7 +124,7 @@ class TestReplies:
                     while not one.transport._unread_by_client:
                         await asyncio.sleep(0)
                 assert not sending.done()
-                assert one.transport.waiting_bytes() <= BOUND + MAX_FRAMES_A_TURN * 127
+                assert one.transport._waiting() <= BOUND + MAX_FRAMES_A_TURN * 127
                 for _ in range(3000):
                     assert bytes((await one.browser.frame()).data) == payload
                 await sending
@@ -140,7 +140,7 @@ class TestReplies:
 
         async def scene() -> None:
             async with bounded() as one:
-                while one.transport.waiting_bytes() <= BOUND:
+                while one.transport._waiting() <= BOUND:
                     one.transport.send(numbered(0, 1000))
                     one.transport.flush()
                 one.transport.silent()
@@ -155,7 +155,7 @@ class TestReplies:
                 while not one.transport._closing():
                     one.transport.send(numbered(0, 1000))
                     one.transport.flush()
-                    most = max(most, one.transport.waiting_bytes())
+                    most = max(most, one.transport._waiting())
                 assert 4 * BOUND - 2000 < most <= 4 * BOUND
                 assert closed_with(await one.browser.ends()) == CloseCode.TOO_SLOW
 

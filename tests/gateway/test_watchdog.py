@@ -86,5 +86,6 @@ async def test_a_blocked_loop_is_said_once_with_file_and_line(monkeypatch: pytes
     finally:
         watching.close()
         logging.getLogger("roost.watchdog").removeHandler(heard)
+    assert watching.lag.measured().total > 0.3
     assert "the loop has been blocked for 0.1 s by gateway/test_watchdog.py:" in heard.lines[0]
     assert "in test_a_blocked_loop_is_said_once_with_file_and_line: use an async library" in heard.lines[0]

@@ -140,3 +140,16 @@ def test_secrets_are_not_echoed(secret: str) -> None:
 def test_a_secrets_length_is_counted_in_bytes() -> None:
     assert read_settings(MACHINE, {"ROOST_SECRET_KEY_BASE": "é" * 32}).secret_key_base == "é" * 32
     assert "64 bytes" in refusal({"ROOST_SECRET_KEY_BASE": "x" * 63})
+
+
+@pytest.mark.parametrize(("text", "port"), [("off", None), ("0", 0), ("4001", 4001)])
+def test_the_admin_port_can_be_off_and_is_unless_it_is_given(text: str, port: int | None) -> None:
+    assert read_settings(MACHINE).admin_port is None
+    assert read_settings(MACHINE, {"ROOST_ADMIN_PORT": text}).admin_port == port
+
+
+@pytest.mark.parametrize("text", ["", "on", "65536", "-1", "Off"])
+def test_what_is_no_admin_port_is_refused_with_both_ways_out(text: str) -> None:
+    assert refusal({"ROOST_ADMIN_PORT": text}) == (
+        f"ROOST_ADMIN_PORT must be a whole number from 0 to 65535, or off, not {text!r}"
+    )

@@ -323,5 +323,12 @@ class TestSmallFiles:
         assert mode(run_dir.path / "secret_key_base") == 0o600
         assert RunDirectory.open(str(run_dir.path)).secret_key_base() == secret
 
+    def test_the_admin_token_is_another_secret(self, run_dir: RunDirectory) -> None:
+        token = run_dir.admin_token()
+        assert len(token) >= 43
+        assert mode(run_dir.path / "admin_token") == 0o600
+        assert token not in (run_dir.canary_token(), run_dir.secret_key_base())
+        assert RunDirectory.open(str(run_dir.path)).admin_token() == token
+
     def test_two_nodes_have_two_secrets(self, run_dir: RunDirectory, tmp_path: Path) -> None:
         assert RunDirectory.open(str(tmp_path)).secret_key_base() != run_dir.secret_key_base()
