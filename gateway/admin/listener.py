@@ -1,6 +1,7 @@
 """The admin listener: a small HTTP server of the gateway's own, on loopback, for operators and what they run."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,8 @@ MAX_CONNECTIONS: Final = 64
 """Connections beyond so many are answered 503."""
 OPEN_PATHS: Final = ("/health", "/ready")
 """These want no token: they tell what a connection tells anyhow, and probes have no secrets."""
+
+_log = logging.getLogger("roost.gateway")
 
 
 class Guard:
@@ -98,13 +101,21 @@ class AdminListener:
 
     def start(self) -> None:
         """Begin to serve."""
-        self._serving = asyncio.ensure_future(self._server.serve([listener(address) for address in self._addresses]))
+        listeners = [listener(address) for address in self._addresses]
+        self._serving = asyncio.ensure_future(self._server.serve(listeners))
+        self._serving.add_done_callback(_ended)
 
     async def stop(self) -> None:
         """Finish the requests under way, for a second at most."""
         self._server.stop()
         if self._serving is not None:
-            await self._serving
+            await asyncio.wait([self._serving])
+
+
+def _ended(serving: "asyncio.Future[None]") -> None:
+    """The node does not need this listener: if it fails, the rest goes on."""
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        _log.error("metrics and health are served no longer", exc_info=error)
 
 
 def _refuse(refusal: Refusal) -> ASGIApp:

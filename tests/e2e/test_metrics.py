@@ -233,6 +233,22 @@ async def test_ready_means_that_clients_are_taken(lone_watched_node: WatchedNode
     assert total(page, "roost_ready") == 0
 
 
+async def test_a_node_that_stops_says_so_and_ends_in_order(lone_watched_node: WatchedNode) -> None:
+    node = lone_watched_node
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.admin_port)
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(RawClient(node.url))
+        writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        assert node.run("stop").returncode == 0
+    await asyncio.to_thread(node.wait_until_stopped)
+    writer.close()
+    assert node.gateway is not None
+    assert node.gateway.returncode == 0
+    assert "Traceback" not in node.logged()
+
+
 def test_a_port_that_is_taken_is_said(watched_node: WatchedNode) -> None:
     other = Node()
     other.environment["ROOST_ADMIN_PORT"] = str(watched_node.admin_port)
