@@ -57,6 +57,7 @@ class WebSocketTransport(asyncio.Protocol):
         "heard",
     )
 
+    name: ClassVar[str] = "websocket"
     inflates: ClassVar = False
     """Whether the client may send compressed messages."""
 
@@ -106,6 +107,16 @@ class WebSocketTransport(asyncio.Protocol):
         """The client is connected: from now on its handler is told what arrives."""
         self._handler = handler
         self._reader.controls = handler.wants_controls
+
+    @property
+    def address(self) -> str | None:
+        """The client's address; behind a trusted proxy the one that the proxy names."""
+        return None if self._place is None else self._place.address
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client, those that the loop holds among them."""
+        return self._waiting() + self._transport.get_write_buffer_size()
 
     # Told by the loop
 

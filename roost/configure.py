@@ -3,7 +3,8 @@
 from roost.node import ask_node
 from roost.shared.control import AskConfig, ConfigRow, SetConfig
 from roost.shared.failures import CannotStart
-from roost.show import print_config, print_json
+from roost.show import print_config
+from roost.terminal import print_json
 
 
 def get_config(run_dir: str, name: str | None, *, json: bool) -> None:
