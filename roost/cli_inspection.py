@@ -14,15 +14,23 @@ Limit = Annotated[int, typer.Option(help="Rows to show.", min=1, max=MAX_LIMIT)]
 
 
 @cli.command()
-def status(run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
-    """Show a running node: shards, workers, connections."""
-    from roost.node import ask_node
-    from roost.shared.control import AskStatus, NodeStatus
+def status(
+    over: Annotated[float, typer.Option(help="Seconds over which rates are taken; 0 for none.", min=0, max=60)] = 0.5,
+    run_dir: str | None = setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Show a running node: shards, workers, connections, what they do and what holds them up."""
+    import msgspec
+
+    from roost.look import look_twice
     from roost.show import print_status
     from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskStatus(), NodeStatus)
-    print_json(answer) if json else print_status(answer)
+    answer, load = look_twice(settings(run_dir=run_dir).run_dir, over)
+    if json:
+        print_json({**msgspec.to_builtins(answer), "load": load})
+    else:
+        print_status(answer, load)
 
 
 @cli.command()

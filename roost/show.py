@@ -2,40 +2,76 @@
 
 from collections.abc import Iterable
 
+from rich.table import Table
+
+from roost.load import Load
 from roost.shared.control import ConfigRow, NodeStatus, WorkerStatus
-from roost.terminal import console, duration, number, print_silent, table
+from roost.terminal import console, duration, number, print_silent, size, table
 
 
-def print_status(status: NodeStatus) -> None:
-    """The node, its shards, its workers."""
+def print_status(status: NodeStatus, load: Load) -> None:
+    """The node, its shards, its workers, and what holds it up."""
     out = console()
-    out.print(f"Roost {status.version}, broker pid {status.pid}, up {duration(status.uptime)}")
-    shards = table("shard", "incarnation", "pid", "state", "topics", "subscribers", "published", "deliveries")
-    for shard in status.shards:
-        state = "open" if shard.open else "waits for workers"
-        shards.add_row(
-            str(shard.slot),
-            *map(str, (shard.incarnation, shard.pid, state, shard.topics, shard.subscribers)),
-            *map(number, (shard.published, shard.books.fanout)),
-        )
-    out.print(shards)
+    out.print(f"Roost {status.version}, up {duration(status.uptime)}, {load.cores} cores")
+    supervisors = [("broker", status.pid), *([("gateway", status.gateway.pid)] if status.gateway else [])]
+    for name, pid in supervisors:
+        used = load.processes.get(pid)
+        out.print(f"{name} pid {pid}" + (f", {used.cpu:.0%} of a core, {size(used.memory)}" if used else ""))
+    out.print(_shards(status, load))
     if status.gateway is None:
         out.print("no gateway (start one with `roost gateway APP`)")
     else:
         gateway = status.gateway
         where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
-        out.print(f"gateway pid {gateway.pid} serves {gateway.app} on {where}")
-        workers = table("worker", "pid", "state", "connections", "channels", "published", "delivered", "dropped")
-        for worker in gateway.workers:
-            workers.add_row(
-                str(worker.number),
-                str(worker.pid),
-                _state(worker),
-                *map(number, (worker.connections, worker.channels)),
-                *map(number, (worker.published, worker.books.delivered, sum(worker.books.dropped.values()))),
-            )
-        out.print(workers)
+        out.print(f"serves {gateway.app} on {where}")
+        out.print(_workers(gateway.workers, load))
+    if load.skew is not None:
+        out.print(f"the fullest worker has {load.skew:.2f} times the mean of connections")
+    for warning in load.warnings:
+        out.print(warning, style="yellow")
     print_silent(out, (*status.silent, *(status.gateway.silent if status.gateway else ())))
+
+
+def _shards(status: NodeStatus, load: Load) -> Table:
+    shown = table("shard", "pid", "state", "CPU", "memory", "topics", "subscribers", "published/s", "deliveries/s")
+    for shard in status.shards:
+        state = "open" if shard.open else "waits for workers"
+        rates = load.shards.get(str(shard.slot))
+        shown.add_row(
+            str(shard.slot),
+            str(shard.pid),
+            state,
+            *_used(load, shard.pid),
+            *map(number, (shard.topics, shard.subscribers)),
+            *((_rate(rates.published), _rate(rates.deliveries)) if rates else ("-", "-")),
+        )
+    return shown
+
+
+def _workers(workers: Iterable[WorkerStatus], load: Load) -> Table:
+    shown = table(
+        *("worker", "pid", "state", "CPU", "memory", "connections", "channels", "published/s", "delivered/s", "dropped")
+    )
+    for worker in workers:
+        rates = load.workers.get(worker.number)
+        shown.add_row(
+            *map(str, (worker.number, worker.pid)),
+            _state(worker),
+            *_used(load, worker.pid),
+            *map(number, (worker.connections, worker.channels)),
+            *((_rate(rates.published), _rate(rates.delivered)) if rates else ("-", "-")),
+            number(sum(worker.books.dropped.values())),
+        )
+    return shown
+
+
+def _used(load: Load, pid: int) -> tuple[str, str]:
+    used = load.processes.get(pid)
+    return (f"{used.cpu:.0%}", size(used.memory)) if used else ("-", "-")
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
 
 
 def print_config(rows: Iterable[ConfigRow], *, values_only: bool) -> None:
