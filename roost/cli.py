@@ -1,12 +1,14 @@
 """The `roost` command line."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
-from roost.options import Json, cli, config, scale, setting, settings
+from roost.options import Json, cli, config, machine, scale, setting, settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting
 from roost.shared.failures import CannotStart
 
@@ -108,6 +110,27 @@ def drain(
 
     directory = settings(run_dir=run_dir).run_dir
     draining.admit(directory) if off else draining.drain(directory)
+
+
+@config.callback(invoke_without_command=True)
+def config_all(
+    context: typer.Context,
+    check: Annotated[
+        Path | None, typer.Option(help="Check the settings in a file such as .env.", metavar="FILE")
+    ] = None,
+    run_dir: str | None = setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Show every setting, its value here, where it came from and what it means."""
+    if context.invoked_subcommand is not None:
+        return
+    from roost.configure import check_file, show_settings
+
+    if check is not None:
+        check_file(check)
+    else:
+        given = {} if run_dir is None else {"ROOST_RUN_DIR": run_dir}
+        show_settings(machine(), [("option", given), ("environment", os.environ)], json=json)
 
 
 @config.command("get")

@@ -177,3 +177,19 @@ def disconnect(
     print_json(answer) if json else print_disconnected(answer)
     if not (answer.sockets or answer.silent):
         raise CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")
+
+
+@cli.command()
+def doctor(
+    run_dir: str | None = setting("run_dir"),
+    port: str | None = setting("port"),
+    host: str | None = setting("host"),
+    json: Json = False,
+) -> None:
+    """Look for what is wrong with this machine or the node, with the fix in words; exit status 1 if anything is."""
+    from roost.doctor import examine, print_diagnosis
+    from roost.terminal import print_json
+
+    diagnosis = examine(settings(run_dir=run_dir, port=port, host=host))
+    print_json(diagnosis) if json else print_diagnosis(diagnosis)
+    raise SystemExit(1 if diagnosis.wrong else 0)

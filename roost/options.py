@@ -18,7 +18,7 @@ cli: Final = typer.Typer(
 )
 scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
 cli.add_typer(scale, name="scale")
-config: Final = typer.Typer(help="Read and change settings of a running node.", no_args_is_help=True)
+config: Final = typer.Typer(help="Show all settings; check a file of them; read and change those of a running node.")
 cli.add_typer(config, name="config")
 _SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
 
@@ -35,11 +35,15 @@ def setting(name: str) -> Any:
 def settings(**options: str | None) -> Settings:
     """Settings from options, then the environment, then defaults. Raises BadSetting."""
     given = {_SETTINGS[name].variable: text for name, text in options.items() if text is not None}
-    machine = Machine(
+    return read_settings(machine(), given, os.environ)
+
+
+def machine() -> Machine:
+    """What the defaults depend on."""
+    return Machine(
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         user=os.getuid(),
         temporary_directory=tempfile.gettempdir(),
         runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
         honcho="HONCHO_PROCESS_NAME" in os.environ,
     )
-    return read_settings(machine, given, os.environ)

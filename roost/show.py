@@ -6,7 +6,8 @@ from rich.table import Table
 
 from roost.load import Load
 from roost.shared.control import ConfigRow, NodeStatus, WorkerStatus
-from roost.terminal import console, duration, number, print_silent, size, table
+from roost.shared.settings_table import SettingRow
+from roost.terminal import console, duration, number, print_silent, size, table, visible
 
 
 def print_status(status: NodeStatus, load: Load) -> None:
@@ -85,6 +86,17 @@ def print_config(rows: Iterable[ConfigRow], *, values_only: bool) -> None:
     for row in rows:
         rows_shown.add_row(row.name, row.value, row.meaning)
     out.print(rows_shown)
+
+
+def print_settings(rows: Iterable[SettingRow], unknown: Iterable[str]) -> None:
+    """Every setting, and variables that look like settings and are none."""
+    out = console()
+    shown = table("setting", "value", "from", "meaning")
+    for row in rows:
+        shown.add_row(row.variable, visible(row.value), row.source, row.meaning)
+    out.print(shown)
+    for sentence in unknown:
+        out.print(visible(sentence), style="yellow")
 
 
 def _state(worker: WorkerStatus) -> str:
