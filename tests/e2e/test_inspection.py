@@ -1,6 +1,7 @@
 """Looking into a loaded node of real processes: what the commands say is what the clients know to be true."""
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -262,3 +263,84 @@ def test_a_killed_worker_has_a_restart(busy: Node) -> None:
         )
 
     wait_for(again, "the worker is there again")
+
+
+async def test_status_tells_rates_and_what_processes_use(busy: Node, crowd: Crowd) -> None:
+    stop = asyncio.Event()
+
+    async def talk() -> None:
+        while not stop.is_set():
+            await ask(busy, "broadcast", "hall:all", "notice", "{}")
+
+    talking = asyncio.ensure_future(talk())
+    try:
+        status = await ask(busy, "status", "--over", "3")
+    finally:
+        stop.set()
+        await talking
+    load = status["load"]
+    assert load["seconds"] >= 3
+    assert sum(rates["published"] for rates in load["workers"].values()) > 0
+    assert sum(rates["delivered"] for rates in load["workers"].values()) > 0
+    assert all(rates["published"] > 0 for rates in load["shards"].values())
+    assert set(map(int, load["processes"])) == busy.pids()
+    assert all(used["memory"] > 1_000_000 for used in load["processes"].values())
+    shown = (await asyncio.to_thread(busy.run, "status", "--over", "0")).stdout
+    assert shown.count(" serving ") == 2
+
+
+def test_doctor_on_a_running_node(busy: Node) -> None:
+    findings = {finding["what"]: finding for finding in busy_doctor(busy)}
+    assert findings["version"]["verdict"] == "ok"
+    assert findings["run directory"]["verdict"] == "ok"
+    assert (findings[f"port {busy.port}"]["verdict"], findings[f"port {busy.port}"]["says"]) == (
+        "ok",
+        "this node listens on it",
+    )
+    assert "sockets" not in findings
+
+
+def test_doctor_finds_what_is_wrong(busy: Node) -> None:
+    os.chmod(busy.run_dir, 0o755)
+    (busy.run_dir / "bus" / "77-0-1.sock").touch()
+    try:
+        findings = {finding["what"]: finding for finding in busy_doctor(busy, status=1)}
+        taken = busy.run("doctor", "--run-dir", str(busy.run_dir / "other"), "--json")
+    finally:
+        os.chmod(busy.run_dir, 0o700)
+        (busy.run_dir / "bus" / "77-0-1.sock").unlink()
+    assert "mode 0755" in findings["run directory"]["says"]
+    assert "bus/77-0-1.sock" in findings["sockets"]["says"]
+    assert taken.returncode == 1
+    assert f"port {busy.port} is already in use" in taken.stdout
+    assert not (busy.run_dir / "other").exists()
+
+
+def busy_doctor(node: Node, *, status: int = 0) -> Any:
+    """What the doctor finds of a node."""
+    result = node.run("doctor", "--json")
+    assert result.returncode == status, result.stdout + result.stderr
+    return json.loads(result.stdout)["findings"]
+
+
+def test_config_names_the_source_of_each_setting(busy: Node) -> None:
+    rows = {row["variable"]: row for row in busy.ask("config")}
+    assert (rows["ROOST_SHARDS"]["value"], rows["ROOST_SHARDS"]["source"]) == ("3", "environment")
+    assert rows["ROOST_HOST"]["source"] == "default"
+    assert rows["ROOST_MAX_CONNECTIONS"]["source"] == "default"
+    assert busy.run("config", "set", "max_connections", "12345").returncode == 0
+    row = next(row for row in busy.ask("config") if row["name"] == "max_connections")
+    assert (row["value"], row["source"]) == ("12345", "the running node")
+    assert "12345" in busy.run("config").stdout
+
+
+def test_config_checks_a_file(busy: Node) -> None:
+    file = busy.run_dir / "env"
+    file.write_text("# a comment\nROOST_PORT=4000\nOTHER=1\n")
+    assert busy.run("config", "--check", str(file)).returncode == 0
+    file.write_text("ROOST_PORT=http\nROOST_WORKERZ=2\n")
+    wrong = busy.run("config", "--check", str(file))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.count("\n") == 2
+    assert "did you mean ROOST_WORKERS?" in wrong.stderr
+    file.unlink()
