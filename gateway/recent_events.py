@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-MAX_EVENTS: Final = 4096
+MAX_EVENTS: Final = 1024
 """Events that a worker remembers; older ones are forgotten."""
 
 

@@ -49,7 +49,8 @@ from roost.shared.inspection import (
     as_network,
 )
 from roost.shared.link import Refused
-from roost.shared.topics import RESERVED
+from roost.shared.serializer import encode_broadcast
+from roost.shared.topics import RESERVED, application_topic
 
 SLICE: Final = 500
 """Sockets or subscriptions that are looked at in one turn of the loop."""
@@ -122,7 +123,10 @@ class WorkerInspection:
         return Sockets(len(found), tuple(map(self._state, found[:MAX_DETAILED])), tuple(gone))
 
     async def _client(self, network: str, limit: int) -> ClientSockets:
-        wanted = as_network(network)
+        try:
+            wanted = as_network(network)
+        except ValueError:
+            raise Refused(f"{network!r} is no address and no network") from None
         rows: list[SocketRow] = []
         total = 0
         async for connection in _in_slices(self._runtime.clients.values()):
@@ -228,11 +232,13 @@ class WorkerInspection:
     # Acting
 
     async def _broadcast(self, topic: str, event: str, payload: bytes) -> Broadcasted:
+        uplink = self._runtime.uplink
         try:
-            await self._runtime.endpoint.broadcast(topic, event, msgspec.json.decode(payload))
-        except (TypeError, ValueError) as error:
+            form, data = encode_broadcast(application_topic(topic), event, msgspec.json.decode(payload))
+        except (TypeError, ValueError, msgspec.DecodeError) as error:
             raise Refused(f"that cannot be broadcast: {error}") from None
-        return Broadcasted(self._runtime.worker, self._runtime.uplink.published)
+        number = uplink.publish_now(topic, form, event, data) or await uplink.publish(topic, form, event, data)
+        return Broadcasted(self._runtime.worker, number)
 
 
 async def _in_slices(items: Iterable[T]) -> AsyncIterator[T]:

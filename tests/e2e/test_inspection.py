@@ -186,6 +186,8 @@ async def test_broadcast_reaches_all_who_joined(busy: Node, crowd: Crowd) -> Non
     for client, topics in zip(crowd.clients, crowd.topics, strict=True):
         if "hall:1" in topics:
             assert (await client.receive())[2:] == ["hall:1", "notice", {"text": "é\x1b"}]
+    own = await asyncio.to_thread(busy.run, "broadcast", "room:" + "x" * 70_000, "a")
+    assert own.returncode == 0
     for topic, event, payload in (("hall:1", "a", "[1]"), ("hall:1", "a", "nonsense")):
         refused = await asyncio.to_thread(busy.run, "broadcast", topic, event, payload)
         assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
