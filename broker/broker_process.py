@@ -8,6 +8,7 @@ import signal
 import time
 from typing import Any, Final
 
+from roost.broker.inspection import shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.shared.config import Settings
@@ -17,8 +18,6 @@ from roost.shared.control import (
     AskMeasurements,
     AskResharding,
     AskStatus,
-    AskSubscribers,
-    AskTopics,
     AskWorkerChange,
     ConfigRow,
     DrainGateway,
@@ -33,15 +32,12 @@ from roost.shared.control import (
     SetConfig,
     ShardStatus,
     Stop,
-    SubscriberRow,
-    Subscribers,
     TakeWorkerNumber,
-    TopicCount,
-    Topics,
     WorkerExited,
 )
 from roost.shared.drain import LEFT_TO_SHARDS, DrainStatus
 from roost.shared.failures import CannotStart
+from roost.shared.inspection import AskTopics, AskTree, GatewayQuestion, GatewayTree, NodeTree
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import BrokerMeasurements, ShardMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
@@ -54,6 +50,14 @@ ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
 MEASURING_LIMIT: Final = 0.5
 """The same, where metrics are read again and again."""
+
+_FOR_GATEWAYS: Final[tuple[tuple[Any, Any], ...]] = (
+    (AskConfig | SetConfig, list[ConfigRow]),
+    (ScaleWorkers | AskWorkerChange, WorkerChange | None),
+    (DrainGateway | AskDrain, DrainStatus),
+    (GatewayQuestion, Any),
+)
+"""Questions that the gateway answers, with what it answers."""
 
 _log = logging.getLogger("roost.broker")
 
@@ -147,16 +151,13 @@ class Broker:
                 return self._shards.scale(shards)
             case AskResharding():
                 return self._shards.resharding
-            case AskConfig() | SetConfig():
-                return await self._ask_gateway(message, list[ConfigRow])
-            case ScaleWorkers() | AskWorkerChange():
-                return await self._ask_gateway(message, WorkerChange | None)
-            case DrainGateway() | AskDrain():
-                return await self._ask_gateway(message, DrainStatus)
             case AskTopics():
-                return await self._topics(message)
-            case AskSubscribers():
-                return await self._subscribers(message)
+                return await topic_pages(self._shards, message)
+            case AskTree():
+                return await self._tree()
+        for questions, answer in _FOR_GATEWAYS:
+            if isinstance(message, questions):
+                return await self._ask_gateway(message, answer)
         raise Refused(f"the broker does not know {type(message).__name__}")
 
     async def _stop_gateways(self) -> None:
@@ -216,17 +217,15 @@ class Broker:
                 raise Refused(f"the gateway did not answer within {ANSWER_LIMIT:g} s") from None
         raise Refused("there is no gateway, and so no workers (start one with `roost gateway APP`)")
 
-    async def _topics(self, question: AskTopics) -> Topics:
-        answers, silent = await self._shards.ask_all(question, list[TopicCount], ANSWER_LIMIT)
-        counts: dict[str, int] = {}
-        for row in (row for rows in answers for row in rows):
-            counts[row.topic] = counts.get(row.topic, 0) + row.subscribers
-        return Topics(tuple(TopicCount(*item) for item in sorted(counts.items())), tuple(silent))
-
-    async def _subscribers(self, question: AskSubscribers) -> Subscribers:
-        answers, silent = await self._shards.ask_all(question, list[SubscriberRow], ANSWER_LIMIT)
-        rows = sorted((row for rows in answers for row in rows), key=lambda row: (row.worker, row.subscriber))
-        return Subscribers(tuple(rows), tuple(silent))
+    async def _tree(self) -> NodeTree:
+        branches = await shard_branches(self._shards)
+        gateway, silent = None, []
+        for link in self._gateways:
+            try:
+                gateway = await link.ask(AskTree(), GatewayTree, ANSWER_LIMIT)
+            except (LinkClosed, TimeoutError):
+                silent.append("gateway")
+        return NodeTree(os.getpid(), branches, gateway, tuple(silent))
 
 
 def run_broker(settings: Settings) -> None:

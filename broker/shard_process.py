@@ -11,13 +11,11 @@ from typing import Any, Final
 import zmq
 
 from roost.broker.shard import Shard
-from roost.shared.bus import BadParcel, Lane, decode_shard_parcel
+from roost.shared.bus import BadParcel, decode_shard_parcel
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     AskMeasurements,
     AskStatus,
-    AskSubscribers,
-    AskTopics,
     Message,
     Opened,
     Ping,
@@ -25,11 +23,10 @@ from roost.shared.control import (
     ShardStatus,
     StartShard,
     Stop,
-    SubscriberRow,
-    TopicCount,
     WorkerExited,
 )
 from roost.shared.envelopes import Answer, Ask, Envelope, Envelopes, Refusal, Tell, encode_envelope
+from roost.shared.inspection import AskTopicPage, TopicCount, TopicPage
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import ShardMeasurements
 from roost.shared.pump import Router
@@ -42,6 +39,12 @@ BURIAL_PERIOD: Final = 0.2
 PARCELS_A_TURN: Final = 1000
 """So many parcels are read before the shard answers."""
 LINK_READ_BYTES: Final = 256 * 1024
+PAGE_SECONDS: Final = 0.001
+"""Seconds for which topics are counted at a time, when somebody asks; publishes come between two pages."""
+PAGE_TOPICS: Final = 2000
+"""Topics of one page at most."""
+PAGE_STEP: Final = 50
+"""Topics between two looks at the clock."""
 
 _log = logging.getLogger("roost.shard")
 
@@ -131,26 +134,33 @@ class ShardProcess:
                 value = self._status()
             case AskMeasurements():
                 value = self._measurements()
-            case AskTopics(prefix):
-                value = [
-                    TopicCount(topic.name, topic.size())
-                    for topic in self._shard.table.topics()
-                    if topic.name.startswith(prefix) and not topic.name.startswith(RESERVED)
-                ]
-            case AskSubscribers(topic):
-                slot = self._start.slot
-                value = [
-                    SubscriberRow(slot, row.worker, row.subscriber, Lane(row.lane))
-                    for row in self._shard.table.rows(topic)
-                ]
+            case AskTopicPage(prefix, before):
+                value = self._topic_page(prefix, before)
             case _:
                 self._tell(Refusal(number, f"a shard does not know {type(message).__name__}"))
                 return
         self._tell(Answer(number, value))
 
+    def _topic_page(self, prefix: str, before: int | None) -> TopicPage:
+        """As many topics as can be counted in a moment."""
+        table = self._shard.table
+        end = time.monotonic() + PAGE_SECONDS
+        topics: list[TopicCount] = []
+        looked_at = 0
+        while before != 0 and looked_at < PAGE_TOPICS and time.monotonic() < end:
+            found, before = table.topics_below(before, PAGE_STEP)
+            looked_at += len(found)
+            topics += [
+                TopicCount(topic.name, topic.size())
+                for topic in found
+                if topic.name.startswith(prefix) and not topic.name.startswith(RESERVED)
+            ]
+        assert before is not None
+        return TopicPage(self._start.slot, self._start.incarnation, before, tuple(topics))
+
     def _status(self) -> ShardStatus:
         shard = self._shard
-        own = [topic.size() for topic in shard.table.topics() if topic.name.startswith(RESERVED)]
+        own = [topic.size() for topic in shard.table.own_topics()]
         return ShardStatus(
             slot=self._start.slot,
             incarnation=self._start.incarnation,

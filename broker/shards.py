@@ -18,7 +18,7 @@ from roost.shared.control import (
     ReshardingStatus,
     StartShard,
 )
-from roost.shared.link import Refused
+from roost.shared.link import LinkClosed, Refused
 from roost.shared.run_directory import RunDirectory, shard_name
 from roost.shared.shard_map import ShardMap, Slot
 from roost.shared.supervisor import Child, Supervisor
@@ -110,6 +110,24 @@ class Shards:
         """The answers of all shards, and the names of those that did not answer within `limit` seconds."""
         results = await asyncio.gather(*(pool.ask_all(question, answer, limit) for pool in self._pools.values()))
         return [one for answers, _ in results for one in answers], [one for _, silent in results for one in silent]
+
+    async def ask_each(self, question: Message, answer: type[T], limit: float) -> list[tuple[Child, int, T | None]]:
+        """Each shard process, how often it was started again, and its answer; None if there was none in time."""
+        pools = list(self._pools.values())
+        results = await asyncio.gather(*(pool.ask_each(question, answer, limit) for pool in pools))
+        return [
+            (child, pool.restarts_of[child.name], found)
+            for pool, answers in zip(pools, results, strict=True)
+            for child, found in answers
+        ]
+
+    async def ask(self, slot: Slot, question: Message, answer: type[T], limit: float) -> T:
+        """The answer of one shard. Raises LinkClosed, TimeoutError."""
+        pool = self._pools.get(slot.epoch)
+        shard = pool.children.get(f"shard {slot}") if pool is not None else None
+        if shard is None:
+            raise LinkClosed
+        return await shard.link.ask(question, answer, limit)
 
     async def stop(self) -> None:
         """Stop all shards."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from roost.shared.bus import Change, Disband, Gather, Lane, Subscribe, pack_numbers
 from roost.shared.serializer import encode_json
+from roost.shared.topics import RESERVED
 
 
 class Audience:
@@ -63,10 +64,12 @@ class Audience:
 class Topic:
     """One topic that has subscribers."""
 
-    __slots__ = ("audiences", "name", "text")
+    __slots__ = ("audiences", "name", "place", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, place: int) -> None:
         self.name = name
+        self.place = place
+        """Where it stands among all topics, for those who walk through them."""
         self.text = encode_json(name)
         """The name as JSON text, as it stands in every frame."""
         self.audiences: dict[int, dict[tuple[Lane, tuple[str, ...]], Audience]] = {}
@@ -89,6 +92,10 @@ class TopicTable:
 
     def __init__(self) -> None:
         self._topics: dict[str, Topic] = {}
+        self._places: list[Topic] = []
+        """All topics. One that goes gives its place to the last one."""
+        self._own: set[Topic] = set()
+        """Those that are the node's own."""
         self._workers: dict[int, dict[int, Audience]] = {}
         self._disbanded: dict[int, list[Disband]] = {}
         self._numbers = count(1)
@@ -100,7 +107,7 @@ class TopicTable:
             return
         topic = self._topics.get(subscription.topic)
         if topic is None:
-            topic = self._topics[subscription.topic] = Topic(subscription.topic)
+            topic = self._begin(subscription.topic)
         audiences = topic.audiences.setdefault(worker, {})
         key = (subscription.lane, subscription.intercepts)
         audience = audiences.get(key)
@@ -147,6 +154,20 @@ class TopicTable:
         """All topics with subscribers."""
         return iter(self._topics.values())
 
+    def topics_below(self, place: int | None, limit: int) -> tuple[list[Topic], int]:
+        """At most so many topics below a place, with None the last ones; and the place below which the next ones are.
+
+        Whoever walks down to 0 so meets every topic that is there all the while: a topic only ever moves from the end
+        to a lower place. It may be met twice.
+        """
+        end = len(self._places) if place is None else min(place, len(self._places))
+        begin = max(0, end - limit)
+        return self._places[begin:end], begin
+
+    def own_topics(self) -> Iterable[Topic]:
+        """Topics that are the node's own; few."""
+        return self._own
+
     def rows(self, topic: str) -> Iterator[Row]:
         """The subscribers of a topic."""
         found = self._topics.get(topic)
@@ -168,6 +189,21 @@ class TopicTable:
         if not audiences:
             del topic.audiences[audience.worker]
         if not topic.audiences:
-            del self._topics[topic.name]
+            self._end(topic)
         if audience.told:
             self._disbanded.setdefault(audience.worker, []).append(Disband(audience.number))
+
+    def _begin(self, name: str) -> Topic:
+        topic = self._topics[name] = Topic(name, len(self._places))
+        self._places.append(topic)
+        if name.startswith(RESERVED):
+            self._own.add(topic)
+        return topic
+
+    def _end(self, topic: Topic) -> None:
+        del self._topics[topic.name]
+        last = self._places.pop()
+        if last is not topic:
+            last.place = topic.place
+            self._places[last.place] = last
+        self._own.discard(topic)

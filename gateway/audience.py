@@ -17,6 +17,7 @@ class Subscription:
         "lane",
         "number",
         "outlet",
+        "since",
         "standing",
         "topic",
     )
@@ -30,6 +31,7 @@ class Subscription:
         intercepts: tuple[str, ...],
         outlet: Any,
         inbox: Any,
+        since: float,
     ) -> None:
         self.number = number
         self.client_hash = client_hash
@@ -41,6 +43,8 @@ class Subscription:
         """Where frames go: the client's transport. None for a mailbox."""
         self.inbox = inbox
         """Where letters go: what runs the channel's code, or the mailbox."""
+        self.since = since
+        """When it was made, by a clock of a worker's; as exact as that one ticks."""
         self.standing = False
         """Whether its shards have confirmed it; nothing is handed to it before."""
         self.audiences: tuple[Audience, ...] = ()

@@ -54,7 +54,7 @@ class Capacity:
         else:
             self.cut += 1
             return None
-        return Place(self, owner, refusal)
+        return Place(self, address, owner, refusal)
 
     def leave(self, owner: str | None, *, admitted: bool) -> None:
         """A connection is gone; told by its place."""
@@ -96,13 +96,15 @@ class Capacity:
 class Place:
     """One connection among those that are counted."""
 
-    __slots__ = ("_admitted", "_capacity", "_owner", "_taken", "refusal")
+    __slots__ = ("_admitted", "_capacity", "_owner", "_taken", "address", "refusal")
 
-    def __init__(self, capacity: Capacity, owner: str | None, refusal: HTTPStatus | None) -> None:
+    def __init__(self, capacity: Capacity, address: str | None, owner: str | None, refusal: HTTPStatus | None) -> None:
         self._capacity = capacity
         self._owner = owner
         self._admitted = refusal is None
         self._taken = True
+        self.address = address
+        """The client's address; None while only the proxy's is known."""
         self.refusal = refusal
         """With which status the connection is to be turned away; None if it may stay."""
 
@@ -110,6 +112,7 @@ class Place:
         """A proxy's connection is the client's of this address; if that has too many, it is to be turned away."""
         if not self._taken or self._owner is not None or self.refusal is not None:
             return
+        self.address = address
         owner = owner_of(address)
         if self._capacity.charge(owner):
             self._owner = owner

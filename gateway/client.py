@@ -51,7 +51,10 @@ _log = logging.getLogger("roost.client")
 class Client:
     """What Phoenix's transport process is: the client's channels and the rules of its connection."""
 
-    __slots__ = ("_by_id", "_held_back", "_protocol", "closed", "hash", "runtime", "serializer", "socket", "transport")
+    __slots__ = (
+        *("_by_id", "_held_back", "_protocol", "closed", "hash", "heartbeat", "runtime", "serializer", "since"),
+        *("socket", "transport"),
+    )
 
     wants_controls = False
 
@@ -63,6 +66,10 @@ class Client:
         self.hash = hash32(runtime.worker << 32 | socket.number)
         """By which the shard of all the client's subscriptions is chosen."""
         self.closed = False
+        self.since = runtime.uplink.ticked
+        """When it connected, to half a second."""
+        self.heartbeat: float | None = None
+        """When its last heartbeat came, to half a second."""
         self._held_back = 0
         self._protocol = ClientProtocol(type(socket))
         socket.freeze()
@@ -72,6 +79,12 @@ class Client:
             topic = application_topic(socket.id)
             self._by_id = runtime.uplink.subscribe(self.hash, topic, Lane.LETTER, (), None, self)
         runtime.clients[socket.number] = self
+        runtime.note(socket.number, "connected")
+
+    @property
+    def held_back(self) -> int:
+        """Bytes of the client's messages that are being handled or wait."""
+        return self._held_back
 
     @property
     def topics(self) -> dict[str, Membership]:
@@ -94,6 +107,8 @@ class Client:
         if membership is not None:
             membership.process.message(message)
         else:
+            if message.event == "heartbeat":
+                self.heartbeat = self.runtime.uplink.ticked
             self._perform(self._protocol.receive(message))
 
     def control(self, kind: Control, payload: bytes) -> None:
@@ -102,6 +117,7 @@ class Client:
     def close(self) -> None:
         """The connection is gone."""
         self.closed = True
+        self.runtime.note(self.socket.number, "disconnected")
         self.runtime.clients.pop(self.socket.number, None)
         if self._by_id is not None:
             self.runtime.uplink.unsubscribe(self._by_id)
@@ -121,6 +137,7 @@ class Client:
 
     def too_slow(self, waiting: int) -> None:
         """So many bytes waited for the client that it is being disconnected."""
+        self.runtime.note(self.socket.number, "too slow")
         self.runtime.telemetry.emit(ClientTooSlow(socket=self.socket, waiting=waiting))
 
     # Asked by the transport
@@ -136,16 +153,20 @@ class Client:
     def accepted(self, membership: Membership, response: Any) -> None:
         """A channel let the client in."""
         self.runtime.turn.traffic.joined += 1
+        self._note("joined", membership)
         self._perform(self._protocol.accepted(membership, response))
 
     def refused(self, membership: Membership, response: Any) -> None:
         """A channel refused the client."""
         self.runtime.turn.traffic.refused += 1
+        self._note("join refused", membership)
         self._perform(self._protocol.refused(membership, response))
 
     def ended(self, membership: Membership, *, graceful: bool) -> list[bytes]:
         """A channel has ended. Answers the frames that tell it, for the channel to send in its order."""
         effects = self._protocol.ended(membership, graceful=graceful)
+        if effects:
+            self._note("channel ended" if graceful else "channel crashed", membership)
         return [self._push_frame(effect) for effect in effects if isinstance(effect, Push)]
 
     def subscribe(self, process: ChannelProcess) -> "Subscription":
@@ -182,12 +203,14 @@ class Client:
                 case Answer(reply):
                     self._answer(reply)
                 case Start(membership, (route, subtopic), message):
+                    self._note("join", membership)
                     channel = route.channel.__new__(route.channel)
                     membership.process = ChannelProcess(self, membership, channel, message)
                     membership.process.join(subtopic, route.assigns)
                 case Confirm(membership):
                     membership.process.begin()
                 case Leave(membership, message):
+                    self._note("leave", membership)
                     membership.process.leave(message)
                 case Discard(membership):
                     _log.debug("%s: duplicate join of %r", type(self.socket).__name__, membership.topic)
@@ -202,6 +225,9 @@ class Client:
                     self.runtime.turn.traffic.refused += 1
                     _log.warning("%s: %s %r", type(self.socket).__name__, reply.response["reason"], reply.topic)
                     self._answer(reply)
+
+    def _note(self, event: str, membership: Membership) -> None:
+        self.runtime.note(self.socket.number, event, membership.topic)
 
     def _resume(self, messages: list[Message]) -> None:
         """Receive what waited for a join."""

@@ -10,6 +10,7 @@ class CompressedWebSocket(WebSocketTransport):
 
     __slots__ = ()
 
+    name = "websocket, compressed"
     inflates = True
 
     def send(self, frame: bytes | Frames) -> None:

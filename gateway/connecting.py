@@ -57,6 +57,7 @@ async def connect_transport(
         return verdict
     if wrong := wrong_id(socket):
         raise TypeError(wrong)
+    transport.address = info.peer_data.address
     opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from roost.gateway.shard_link import Frames
 from roost.shared.frames import frame_payloads, is_control, is_text
@@ -18,6 +18,11 @@ class Transport(ABC):
     connect: what our WebSockets do by themselves.
     """
 
+    name: ClassVar[str] = "custom"
+    address: str | None = None
+    """The client's, as `endpoint.connect` was told."""
+    waiting = 0
+    """What waits is the transport's own affair."""
     descriptor = -1
     """There is none to write frames to: broadcasts come by `fall_behind`."""
 

@@ -95,6 +95,8 @@ class Delivery:
         """Who stood and has left; its owner empties it before it hands over what arrived."""
         self.sockets: list[Open | Close] = []
         """What is to be done to sockets; the owner takes it before it sends."""
+        self.ticked = now
+        """The time of the last `tick`, for whoever notes times and has no need of exact ones: it is one object."""
         self.published = 0
         """The number of the last publish."""
         self._map = shard_map
@@ -114,7 +116,8 @@ class Delivery:
         self, client_hash: int, topic: str, lane: Lane, intercepts: tuple[str, ...], outlet: Any, inbox: Any
     ) -> Subscription:
         """Ask the owner in every epoch of the map; `Arrival.confirmed` tells when it stands (W6)."""
-        subscription = Subscription(next(self._numbers), client_hash, topic, lane, intercepts, outlet, inbox)
+        number = next(self._numbers)
+        subscription = Subscription(number, client_hash, topic, lane, intercepts, outlet, inbox, self.ticked)
         self.subscriptions[subscription.number] = subscription
         self._waiting[subscription] = set()
         for link in self._owners(subscription):
@@ -205,6 +208,7 @@ class Delivery:
 
     def tick(self, now: float) -> None:
         """To be called about once a second: sign-of-life questions, new sessions where none was given; burials."""
+        self.ticked = now
         publishers = {publisher for link in self._links.values() for publisher in link.seen}
         dead = {publisher for publisher in publishers if publisher != self.worker and not self._alive(publisher)}
         for link in self._links.values():
@@ -243,6 +247,10 @@ class Delivery:
     def drained(self) -> bool:
         """Whether all that was published is through, and nothing waits to be (W11)."""
         return not self._log and not self._log.waiting
+
+    def owner(self, subscription: Subscription) -> Slot:
+        """The slot that serves a subscription."""
+        return self._map.owner(self.epoch, subscription.client_hash)
 
     # Sessions
 

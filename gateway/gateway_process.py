@@ -14,6 +14,7 @@ from roost.gateway.addresses import Address, Reservation, url
 from roost.gateway.admin.collection import measure_node
 from roost.gateway.admin.listener import HOST, AdminListener, admin_app
 from roost.gateway.gateway_drain import GatewayDrain
+from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
@@ -43,6 +44,7 @@ from roost.shared.control import (
 )
 from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
+from roost.shared.inspection import GatewayQuestion
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import NodeMeasurements
@@ -173,6 +175,8 @@ class Gateway:
                 return self._drain.begin() if on else self._drain.end()
             case AskDrain():
                 return self._drain.status
+            case _ if isinstance(message, GatewayQuestion):
+                return await inspect(self._workers, self._app, message)
         raise Refused(f"a gateway does not know {type(message).__name__}")
 
     def _config(self) -> list[ConfigRow]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from roost.gateway.drops import Drops, Reason
 from roost.gateway.long_poll_messages import ClientMessage, is_utf8, texts
@@ -41,6 +41,8 @@ class _Post:
 class LongPollSession:
     """Carries one client's frames, by polls and posts that arrive at any worker. A `Transport`."""
 
+    name: ClassVar[str] = "longpoll"
+
     def __init__(
         self,
         options: "LongPoll",
@@ -48,8 +50,10 @@ class LongPollSession:
         wheel: "IdleWheel[LongPollSession]",
         drops: Drops,
         ended: Callable[[], None],
+        address: str | None = None,
     ) -> None:
-        """`ended` is called when the session is over."""
+        """`ended` is called when the session is over; `address` is the client's."""
+        self.address = address
         self.descriptor = -1
         self.heard = 0.0
         """When the client last polled, by the wheel's clock."""
@@ -74,6 +78,11 @@ class LongPollSession:
     def open(self, client: "Client") -> None:
         """The client is connected: from now on it is told what arrives."""
         self._client = client
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client's next poll."""
+        return self._waiting()
 
     # Told by the client's requests
 

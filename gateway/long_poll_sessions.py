@@ -64,7 +64,7 @@ class LongPollSessions:
             del self._own[address.number]
             place.leave()
 
-        session = LongPollSession(options, runtime.turn, wheel, runtime.drops, ended)
+        session = LongPollSession(options, runtime.turn, wheel, runtime.drops, ended, place.address)
         self._own[address.number] = (address.key, session)
         session.open(Client(runtime, socket, serializer, session))
         return address

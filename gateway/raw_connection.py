@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close
@@ -49,17 +49,21 @@ class RawConnection:
 
     __slots__ = (
         *("_by_id", "_emptying", "_extras", "_held_back", "_hash", "_infos", "_mailbox", "_runtime", "_task"),
-        *("_terminating", "busy", "closed", "socket", "transport"),
+        *("_terminating", "busy", "closed", "since", "socket", "transport"),
     )
 
     topics: Mapping[str, Any] = MappingProxyType({})
     """A raw socket has no channels."""
+    heartbeat: ClassVar[None] = None
+    """And no heartbeats."""
 
     def __init__(self, runtime: "Runtime", socket: RawSocket, transport: Transport) -> None:
         self.socket = socket
         self.transport = transport
         self.closed = False
         self.busy = False
+        self.since = runtime.uplink.ticked
+        """When it connected, to half a second."""
         self._runtime = runtime
         self._hash = hash32(runtime.worker << 32 | socket.number)
         self._mailbox: deque[tuple[Method, int]] = deque()
@@ -74,11 +78,17 @@ class RawConnection:
         self._by_id: Subscription | None = None
         if socket.id is not None:
             topic = application_topic(socket.id)
-            self._by_id = runtime.uplink.subscribe(self._hash, topic, Lane.LETTER, (), None, _ById(self))
+            self._by_id = runtime.uplink.subscribe(self._hash, topic, Lane.LETTER, (), None, ById(self))
         runtime.clients[socket.number] = self
+        runtime.note(socket.number, "connected")
         socket._connection = self
         if type(socket).opened is not RawSocket.opened:
             self._run(socket.opened)
+
+    @property
+    def held_back(self) -> int:
+        """Bytes of the client's messages that wait."""
+        return self._held_back
 
     # Told by the transport
 
@@ -108,6 +118,7 @@ class RawConnection:
         if self.closed:
             return
         self.closed = True
+        self._runtime.note(self.socket.number, "disconnected")
         self._runtime.clients.pop(self.socket.number, None)
         self._let_go()
         if self.busy:
@@ -257,6 +268,7 @@ class RawConnection:
         gone, self.closed = self.closed, True
         if not gone:
             self._log_crash(error)
+            self._runtime.note(self.socket.number, "crashed")
             self._runtime.clients.pop(self.socket.number, None)
             self._let_go()
             self.transport.close(CloseCode.INTERNAL_ERROR)
@@ -292,13 +304,13 @@ class RawConnection:
         _log.error("%s crashed", self._name(), exc_info=error)
 
 
-class _ById:
+class ById:
     """Listens to the topic that is the socket's id."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("connection",)
 
     def __init__(self, connection: RawConnection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def confirmed(self, subscription: "Subscription") -> None:
         """Nothing waits for it."""
@@ -306,4 +318,4 @@ class _ById:
     def letter(self, topic: str, letter: bytes) -> None:
         message = open_letter(topic, letter)
         if isinstance(message, Broadcast) and message.event == DISCONNECT:
-            self._connection.transport.close(CloseCode.GOING_AWAY)
+            self.connection.transport.close(CloseCode.GOING_AWAY)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from roost.gateway.calls import Calls
 from roost.gateway.drops import Drops
 from roost.gateway.eager import Runner
+from roost.gateway.recent_events import RecentEvents
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
 from roost.shared.bus import Form
@@ -36,6 +37,7 @@ class Runtime:
         self.inbox = WorkerInbox(self)
         self.calls = Calls(self)
         self.drops = Drops()
+        self.recent = RecentEvents()
         self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
         self.ending: set[ChannelProcess] = set()
@@ -52,6 +54,10 @@ class Runtime:
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
         return self._loop.time()
+
+    def note(self, socket: int, event: str, topic: str | None = None) -> None:
+        """Something happened to a socket that whoever looks into it later may want to know."""
+        self.recent.note(self.uplink.ticked, socket, event, topic)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call once, after so many seconds."""

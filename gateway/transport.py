@@ -4,7 +4,7 @@ Phoenix has it as `Phoenix.Socket.Transport`. Our transports and those of applic
 (`Client`) and raw sockets (`RawConnection`) on the other.
 """
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from roost.gateway.shard_link import Frames
 from roost.gateway.when_slow import WhenSlow
@@ -14,8 +14,19 @@ from roost.shared.frames import Control
 class Transport(Protocol):
     """What carries frames to a client, and its messages here."""
 
+    name: ClassVar[str]
+    """For people."""
+
     descriptor: int
     """Where a frame can be written at once; -1 if it cannot: then `fall_behind` is called."""
+
+    @property
+    def address(self) -> str | None:
+        """The client's address, if it is known."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client to read."""
 
     def send(self, frame: bytes | Frames) -> None:
         """Send a frame, or broadcasts, at the end of the turn, after all that was sent before."""

@@ -107,6 +107,20 @@ class Uplink:
         """Whether a worker of the node lives, asked of its lock."""
         return self._run_dir.alive(worker_name(worker))
 
+    @property
+    def ticked(self) -> float:
+        """The time of the last tick, by the loop's clock: to note it costs no memory of its own."""
+        return self._delivery.ticked
+
+    @property
+    def subscriptions(self) -> "dict[int, Subscription]":
+        """All subscriptions of this worker, by number."""
+        return self._delivery.subscriptions
+
+    def owner(self, subscription: "Subscription") -> Slot:
+        """The shard that serves a subscription."""
+        return self._delivery.owner(subscription)
+
     # For channels and mailboxes
 
     def subscribe(

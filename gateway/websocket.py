@@ -58,6 +58,7 @@ class WebSocketTransport(asyncio.Protocol):
         "heard",
     )
 
+    name: ClassVar[str] = "websocket"
     inflates: ClassVar = False
     """Whether the client may send compressed messages."""
 
@@ -107,6 +108,11 @@ class WebSocketTransport(asyncio.Protocol):
         """The client is connected: from now on its handler is told what arrives."""
         self._handler = handler
         self._reader.controls = handler.wants_controls
+
+    @property
+    def address(self) -> str | None:
+        """The client's address; behind a trusted proxy the one that the proxy names."""
+        return None if self._place is None else self._place.address
 
     @property
     def waiting(self) -> int:

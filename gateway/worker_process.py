@@ -32,6 +32,7 @@ from roost.gateway.tls import server_context
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
+from roost.gateway.worker_inspection import WorkerInspection
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
     Admit,
@@ -52,6 +53,7 @@ from roost.shared.control import (
 )
 from roost.shared.envelopes import Tell, encode_envelope
 from roost.shared.failures import CannotStart
+from roost.shared.inspection import GatewayQuestion
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import WorkerMeasurements
@@ -103,6 +105,7 @@ class Worker:
         context = server_context(start.tls.certfile, start.tls.keyfile) if start.tls else None
         self._server = HostedServer(config, self._serves, https, context)
         self._watchdog = Watchdog(loop)
+        self._inspection = WorkerInspection(self._runtime, self._server, start)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -164,6 +167,8 @@ class Worker:
                 return self._status()
             case AskMeasurements():
                 return self._measurements()
+            case _ if isinstance(message, GatewayQuestion):
+                return await self._inspection.answer(message)
         raise Refused(f"a worker does not know {type(message).__name__}")
 
     def _measurements(self) -> WorkerMeasurements:

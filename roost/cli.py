@@ -2,65 +2,31 @@
 
 import os
 import sys
-import tempfile
-from dataclasses import fields
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Machine, Setting, Settings, read_settings
+from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
+from roost.options import Json, cli, config, machine, scale, setting, settings
+from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting
 from roost.shared.failures import CannotStart
-
-cli: Final = typer.Typer(
-    name="roost",
-    help="Phoenix Channels for Python: run a node, look into it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
-cli.add_typer(scale, name="scale")
-config: Final = typer.Typer(help="Read and change settings of a running node.", no_args_is_help=True)
-cli.add_typer(config, name="config")
-_SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _setting(name: str) -> Any:
-    """The option for a setting; its environment variable has the same name."""
-    setting = _SETTINGS[name]
-    meaning = f"{setting.meaning[0].upper()}{setting.meaning[1:]}. [{setting.variable}]"
-    return typer.Option(None, f"--{name.replace('_', '-')}", help=meaning, show_default=False)
-
-
-def _settings(**options: str | None) -> Settings:
-    """Settings from options, then the environment, then defaults. Raises BadSetting."""
-    given = {_SETTINGS[name].variable: text for name, text in options.items() if text is not None}
-    machine = Machine(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        user=os.getuid(),
-        temporary_directory=tempfile.gettempdir(),
-        runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
-        honcho="HONCHO_PROCESS_NAME" in os.environ,
-    )
-    return read_settings(machine, given, os.environ)
 
 
 @cli.command()
 def broker(
-    run_dir: str | None = _setting("run_dir"),
-    shards: str | None = _setting("shards"),
-    stall_limit: str | None = _setting("stall_limit"),
-    stop_limit: str | None = _setting("stop_limit"),
-    log_level: str | None = _setting("log_level"),
-    log_format: str | None = _setting("log_format"),
+    run_dir: str | None = setting("run_dir"),
+    shards: str | None = setting("shards"),
+    stall_limit: str | None = setting("stall_limit"),
+    stop_limit: str | None = setting("stop_limit"),
+    log_level: str | None = setting("log_level"),
+    log_format: str | None = setting("log_format"),
 ) -> None:
     """Run the broker of a node: the supervisor of its PubSub shards."""
     from roost.broker.broker_process import run_broker
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(
+    chosen = settings(
         run_dir=run_dir,
         shards=shards,
         stall_limit=stall_limit,
@@ -68,38 +34,38 @@ def broker(
         log_level=log_level,
         log_format=log_format,
     )
-    log_to_stderr("broker", settings.logs)
-    run_broker(settings)
+    log_to_stderr("broker", chosen.logs)
+    run_broker(chosen)
 
 
 @cli.command()
 def gateway(
     app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
-    port: str | None = _setting("port"),
-    host: str | None = _setting("host"),
-    admin_port: str | None = _setting("admin_port"),
-    public_host: str | None = _setting("public_host"),
-    trusted_proxies: str | None = _setting("trusted_proxies"),
-    workers: str | None = _setting("workers"),
-    certfile: str | None = _setting("certfile"),
-    keyfile: str | None = _setting("keyfile"),
-    https_port: str | None = _setting("https_port"),
-    max_connections: str | None = _setting("max_connections"),
-    max_connections_per_address: str | None = _setting("max_connections_per_address"),
-    run_dir: str | None = _setting("run_dir"),
-    stall_limit: str | None = _setting("stall_limit"),
-    drain_batch_size: str | None = _setting("drain_batch_size"),
-    drain_batch_interval: str | None = _setting("drain_batch_interval"),
-    drain_limit: str | None = _setting("drain_limit"),
-    stop_limit: str | None = _setting("stop_limit"),
-    log_level: str | None = _setting("log_level"),
-    log_format: str | None = _setting("log_format"),
+    port: str | None = setting("port"),
+    host: str | None = setting("host"),
+    admin_port: str | None = setting("admin_port"),
+    public_host: str | None = setting("public_host"),
+    trusted_proxies: str | None = setting("trusted_proxies"),
+    workers: str | None = setting("workers"),
+    certfile: str | None = setting("certfile"),
+    keyfile: str | None = setting("keyfile"),
+    https_port: str | None = setting("https_port"),
+    max_connections: str | None = setting("max_connections"),
+    max_connections_per_address: str | None = setting("max_connections_per_address"),
+    run_dir: str | None = setting("run_dir"),
+    stall_limit: str | None = setting("stall_limit"),
+    drain_batch_size: str | None = setting("drain_batch_size"),
+    drain_batch_interval: str | None = setting("drain_batch_interval"),
+    drain_limit: str | None = setting("drain_limit"),
+    stop_limit: str | None = setting("stop_limit"),
+    log_level: str | None = setting("log_level"),
+    log_format: str | None = setting("log_format"),
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    settings = _settings(
+    chosen = settings(
         port=port,
         host=host,
         admin_port=admin_port,
@@ -120,23 +86,23 @@ def gateway(
         log_level=log_level,
         log_format=log_format,
     )
-    log_to_stderr("gateway", settings.logs)
-    run_gateway(app, settings)
+    log_to_stderr("gateway", chosen.logs)
+    run_gateway(app, chosen)
 
 
 @cli.command()
-def stop(run_dir: str | None = _setting("run_dir")) -> None:
+def stop(run_dir: str | None = setting("run_dir")) -> None:
     """Stop a running node, the workers first, which send their clients away; returns when it has stopped."""
     from roost.node import stop_node
 
-    settings = _settings(run_dir=run_dir)
-    stop_node(settings.run_dir, settings.stop_limit)
+    chosen = settings(run_dir=run_dir)
+    stop_node(chosen.run_dir, chosen.stop_limit)
 
 
 @cli.command()
 def drain(
     off: Annotated[bool, typer.Option("--off", help="Let clients in again.")] = False,
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
 ) -> None:
     """Send all clients away, a batch at a time, and answer new ones 503; returns when all are gone.
 
@@ -144,95 +110,75 @@ def drain(
     """
     from roost import drain as draining
 
-    directory = _settings(run_dir=run_dir).run_dir
+    directory = settings(run_dir=run_dir).run_dir
     draining.admit(directory) if off else draining.drain(directory)
 
 
-@cli.command()
-def status(run_dir: str | None = _setting("run_dir"), json: Json = False) -> None:
-    """Show a running node: shards, workers, connections."""
-    from roost.node import ask_node
-    from roost.shared.control import AskStatus, NodeStatus
-    from roost.show import print_json, print_status
-
-    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskStatus(), NodeStatus)
-    print_json(answer) if json else print_status(answer)
-
-
-@cli.command()
-def topics(
-    prefix: Annotated[str, typer.Argument(help="Only topics that begin so.")] = "",
-    run_dir: str | None = _setting("run_dir"),
+@config.callback(invoke_without_command=True)
+def config_all(
+    context: typer.Context,
+    check: Annotated[
+        Path | None, typer.Option(help="Check the settings in a file such as .env.", metavar="FILE")
+    ] = None,
+    run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
-    """List the topics that have subscribers."""
-    from roost.node import ask_node
-    from roost.shared.control import AskTopics, Topics
-    from roost.show import print_json, print_topics
+    """Show every setting, its value here, where it came from and what it means."""
+    if context.invoked_subcommand is not None:
+        return
+    from roost.configure import check_file, show_settings
 
-    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskTopics(prefix), Topics)
-    print_json(answer) if json else print_topics(answer)
-
-
-@cli.command()
-def subscribers(
-    topic: Annotated[str, typer.Argument(help="The topic.")],
-    run_dir: str | None = _setting("run_dir"),
-    json: Json = False,
-) -> None:
-    """List the subscribers of a topic, by shard and worker."""
-    from roost.node import ask_node
-    from roost.shared.control import AskSubscribers, Subscribers
-    from roost.show import print_json, print_subscribers
-
-    answer = ask_node(_settings(run_dir=run_dir).run_dir, AskSubscribers(topic), Subscribers)
-    print_json(answer) if json else print_subscribers(answer)
+    if check is not None:
+        check_file(check)
+    else:
+        given = {} if run_dir is None else {"ROOST_RUN_DIR": run_dir}
+        show_settings(machine(), [("option", given), ("environment", os.environ)], json=json)
 
 
 @config.command("get")
 def config_get(
     name: Annotated[str | None, typer.Argument(help="Such as max_connections; all without it.")] = None,
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Show the settings that can be changed while the node runs."""
     from roost.configure import get_config
 
-    get_config(_settings(run_dir=run_dir).run_dir, name, json=json)
+    get_config(settings(run_dir=run_dir).run_dir, name, json=json)
 
 
 @config.command("set")
 def config_set(
     name: Annotated[str, typer.Argument(help="Such as max_connections.")],
     value: Annotated[str, typer.Argument(help="The new value, for all workers, until the gateway ends.")],
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
 ) -> None:
     """Change a setting while the node runs."""
     from roost.configure import set_config
 
-    set_config(_settings(run_dir=run_dir).run_dir, name, value)
+    set_config(settings(run_dir=run_dir).run_dir, name, value)
 
 
 @scale.command("shards")
 def scale_shards(
     shards: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_SHARDS)],
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
 ) -> None:
     """Change the number of shards under load: nobody is disconnected, nothing is lost."""
     from roost.scale import change_shards
 
-    change_shards(_settings(run_dir=run_dir).run_dir, shards)
+    change_shards(settings(run_dir=run_dir).run_dir, shards)
 
 
 @scale.command("workers")
 def scale_workers(
     workers: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_WORKERS)],
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
 ) -> None:
     """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
     from roost.scale import change_workers
 
-    change_workers(_settings(run_dir=run_dir).run_dir, workers)
+    change_workers(settings(run_dir=run_dir).run_dir, workers)
 
 
 @cli.command()
@@ -257,7 +203,7 @@ def verify(
     publishers: Annotated[int, typer.Option(help="So many of the clients publish too.", min=1)] = 20,
     rate: Annotated[float, typer.Option(help="Messages a second of each publisher.", min=0.01)] = 2.0,
     topics: Annotated[int, typer.Option(help="Topics that every client joins.", min=1, max=100)] = 4,
-    run_dir: str | None = _setting("run_dir"),
+    run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Check on a running node that every message reaches every client once and in order.
@@ -265,15 +211,15 @@ def verify(
     Clients of its own connect to all workers and number what they publish. Ctrl-C ends it early,
     with a verdict. Exit status 1 if any promise was broken.
     """
-    from roost.show import print_json
     from roost.show_findings import print_findings, watching
+    from roost.terminal import print_json
     from roost.verify import Plan, verify_node
 
     if publishers > clients:
         raise BadSetting(f"--publishers must be at most --clients ({clients}), not {publishers}")
     with watching(quiet=json) as watch:
         findings = verify_node(
-            _settings(run_dir=run_dir).run_dir, Plan(seconds, clients, publishers, rate, topics), watch
+            settings(run_dir=run_dir).run_dir, Plan(seconds, clients, publishers, rate, topics), watch
         )
     print_json(findings) if json else print_findings(findings)
     raise SystemExit(1 if findings.faults else 0)

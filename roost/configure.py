@@ -1,9 +1,56 @@
-"""`roost config`: settings that are read and changed while the node runs."""
+"""`roost config`: every setting and where it came from; those that are changed while the node runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from honcho import environ
+from msgspec.structs import replace
 
 from roost.node import ask_node
+from roost.shared.config import BadSetting, Machine
 from roost.shared.control import AskConfig, ConfigRow, SetConfig
 from roost.shared.failures import CannotStart
-from roost.show import print_config, print_json
+from roost.shared.settings_table import PREFIX, SettingRow, complaints, settings_table
+from roost.show import print_config, print_settings
+from roost.terminal import print_json
+
+RUNNING: Final = "the running node"
+
+
+def show_settings(machine: Machine, sources: Sequence[tuple[str, Mapping[str, str]]], *, json: bool) -> None:
+    """Print every setting as it is here; those that a running node was given anew, as they are there."""
+    rows = settings_table(machine, sources)
+    directory = next(row.value for row in rows if row.name == "run_dir")
+    rows = _with_live_values(rows, directory)
+    unknown = complaints(sources[-1][1])
+    print_json(rows) if json else print_settings(rows, unknown)
+
+
+def check_file(file: Path) -> None:
+    """Say what is wrong with the settings in a file, each in a sentence. Raises BadSetting if anything is."""
+    try:
+        values = environ.parse(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{file} cannot be read: {error}") from None
+    if said := complaints(values):
+        raise BadSetting("\n".join(f"{file}: {sentence}" for sentence in said))
+    ours = sum(name.startswith(PREFIX) for name in values)
+    print(f"{file}: {ours} settings, nothing wrong")  # noqa: T201 - this is the command line
+
+
+def _with_live_values(rows: list[SettingRow], directory: str) -> list[SettingRow]:
+    try:
+        live = {row.name: row.value for row in ask_node(directory, AskConfig(), list[ConfigRow])}
+    except CannotStart:
+        return rows
+    return [
+        replace(row, value=live[row.name], source=RUNNING) if _differs(row, live.get(row.name)) else row for row in rows
+    ]
+
+
+def _differs(row: SettingRow, live: str | None) -> bool:
+    return live is not None and live.removesuffix(".0") != row.value.removesuffix(".0")
 
 
 def get_config(run_dir: str, name: str | None, *, json: bool) -> None:

@@ -1,6 +1,8 @@
 """A running node as the command line sees it: its control socket."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
@@ -22,6 +24,37 @@ def ask_node(run_dir: str, question: Message, answer: type[T]) -> T:
     return asyncio.run(_ask(run_dir, question, answer))
 
 
+@contextlib.asynccontextmanager
+async def connected_node(run_dir: str) -> AsyncIterator["Node"]:
+    """A running node, for several questions. Raises CannotStart if there is none."""
+    link = await _link(run_dir)
+    serving = asyncio.ensure_future(link.serve(_ignore, _refuse))
+    try:
+        yield Node(run_dir, link)
+    finally:
+        link.close()
+        await serving
+
+
+class Node:
+    """The broker of a running node."""
+
+    def __init__(self, run_dir: str, link: Link) -> None:
+        self._run_dir = run_dir
+        self._link = link
+
+    async def ask(self, question: Message, answer: type[T]) -> T:
+        """The broker's answer. Raises CannotStart, with its sentence if it refuses."""
+        try:
+            return await self._link.ask(question, answer, ANSWER_LIMIT)
+        except Refused as refused:
+            raise CannotStart(str(refused)) from None
+        except LinkClosed:
+            raise CannotStart(f"the node in {self._run_dir} stopped before it answered") from None
+        except TimeoutError:
+            raise CannotStart(f"the broker in {self._run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
+
+
 def stop_node(run_dir: str, limit: float) -> None:
     """Tell the broker to stop and wait until it has, for which it has so many seconds.
 
@@ -31,19 +64,8 @@ def stop_node(run_dir: str, limit: float) -> None:
 
 
 async def _ask(run_dir: str, question: Message, answer: type[T]) -> T:
-    link = await _link(run_dir)
-    serving = asyncio.ensure_future(link.serve(_ignore, _refuse))
-    try:
-        return await link.ask(question, answer, ANSWER_LIMIT)
-    except Refused as refused:
-        raise CannotStart(str(refused)) from None
-    except LinkClosed:
-        raise CannotStart(f"the node in {run_dir} stopped before it answered") from None
-    except TimeoutError:
-        raise CannotStart(f"the broker in {run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
-    finally:
-        link.close()
-        await serving
+    async with connected_node(run_dir) as node:
+        return await node.ask(question, answer)
 
 
 async def _stop(run_dir: str, limit: float) -> None:

@@ -41,6 +41,11 @@ class Setting:
     live: bool = False
     """Whether a running node can be given another value: `roost config set`."""
 
+    @property
+    def hidden(self) -> bool:
+        """Whether its value is never shown."""
+        return self.read in _HIDDEN
+
 
 def _setting(
     variable: str,
@@ -299,7 +304,7 @@ def with_live_setting(settings: Settings, name: str, text: str) -> Settings:
     live = live_settings()
     if name not in live:
         raise BadSetting(f"{name} cannot be changed in a running node; {', '.join(live)} can")
-    return replace(settings, **{name: _read(live[name], text)})
+    return replace(settings, **{name: read_setting(live[name], text)})
 
 
 def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
@@ -308,13 +313,14 @@ def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
     for place in fields(Settings):
         setting: Setting = place.metadata["setting"]
         text = next((source[setting.variable] for source in sources if setting.variable in source), None)
-        values[place.name] = setting.default(machine) if text is None else _read(setting, text)
+        values[place.name] = setting.default(machine) if text is None else read_setting(setting, text)
     return Settings(**values)
 
 
-def _read(setting: Setting, text: str) -> Any:
+def read_setting(setting: Setting, text: str) -> Any:
+    """The value that a text stands for. Raises BadSetting."""
     try:
         return setting.read(text)
     except ValueError as error:
-        shown = "what was given" if setting.read in _HIDDEN else f"{text!r}"
+        shown = "what was given" if setting.hidden else f"{text!r}"
         raise BadSetting(f"{setting.variable} must be {error}, not {shown}") from None

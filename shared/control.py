@@ -8,9 +8,9 @@ from enum import Enum
 import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
-from roost.shared.bus import Lane
 from roost.shared.config import LogSettings
 from roost.shared.drain import Pace
+from roost.shared.inspection import Inspection
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 
@@ -196,18 +196,6 @@ class AskDrain(_Message, frozen=True):
     """To the broker, on to the gateway. Answered by `DrainStatus`."""
 
 
-class AskTopics(_Message, frozen=True):
-    """Answered by a list of `TopicCount`: topics with subscribers that begin with `prefix`."""
-
-    prefix: str = ""
-
-
-class AskSubscribers(_Message, frozen=True):
-    """Answered by a list of `SubscriberRow`: the subscribers of one topic."""
-
-    topic: str
-
-
 Message = (
     StartShard
     | StartWorker
@@ -234,8 +222,7 @@ Message = (
     | AskWorkerChange
     | DrainGateway
     | AskDrain
-    | AskTopics
-    | AskSubscribers
+    | Inspection
 )
 
 
@@ -343,33 +330,3 @@ class ConfigRow(msgspec.Struct, frozen=True):
     name: str
     value: str
     meaning: str
-
-
-class TopicCount(msgspec.Struct, frozen=True):
-    """A topic and how many subscribe to it."""
-
-    topic: str
-    subscribers: int
-
-
-class SubscriberRow(msgspec.Struct, frozen=True):
-    """One subscriber of a topic."""
-
-    slot: Slot
-    worker: int
-    subscriber: int
-    lane: Lane
-
-
-class Topics(msgspec.Struct, frozen=True):
-    """All topics of the node, with whoever did not answer."""
-
-    topics: tuple[TopicCount, ...]
-    silent: tuple[str, ...] = ()
-
-
-class Subscribers(msgspec.Struct, frozen=True):
-    """All subscribers of a topic, with whoever did not answer."""
-
-    subscribers: tuple[SubscriberRow, ...]
-    silent: tuple[str, ...] = ()

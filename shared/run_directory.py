@@ -36,6 +36,16 @@ def worker_name(number: int) -> str:
     return f"worker-{number}"
 
 
+def check_path(root: Path) -> None:
+    """Raises RunDirectoryError if the system's sockets cannot have paths below this one."""
+    longest = len(os.fsencode(root / _LONGEST_SOCKET_NAME))
+    if longest > MAX_SOCKET_PATH_BYTES:
+        raise RunDirectoryError(
+            f"ROOST_RUN_DIR {root} is too long: its socket paths would take {longest} bytes "
+            f"and the system allows {MAX_SOCKET_PATH_BYTES}"
+        )
+
+
 class LockTaken(Exception):
     """Another process holds the lock."""
 
@@ -55,12 +65,7 @@ class RunDirectory:
     def open(cls, path: str) -> Self:
         """Make the directory if there is none, check that nobody else can reach into it. Raises RunDirectoryError."""
         root = Path(os.path.abspath(path))
-        longest = len(os.fsencode(root / _LONGEST_SOCKET_NAME))
-        if longest > MAX_SOCKET_PATH_BYTES:
-            raise RunDirectoryError(
-                f"ROOST_RUN_DIR {root} is too long: its socket paths would take {longest} bytes "
-                f"and the system allows {MAX_SOCKET_PATH_BYTES}"
-            )
+        check_path(root)
         try:
             root.mkdir(0o700, parents=True, exist_ok=True)
             _check_owner(root)
@@ -95,6 +100,11 @@ class RunDirectory:
     def take(self, name: str) -> "Lock":
         """Take the lock of a role that one process has at a time, such as `broker`. Raises LockTaken."""
         return Lock(self.path / f"{name}.lock", wait=False)
+
+    def holder(self, name: str) -> str | None:
+        """The pid of whoever has the lock of a role; None if nobody has."""
+        file = self.path / f"{name}.lock"
+        return file.read_text(errors="replace").strip() if _is_locked(file) else None
 
     def live(self, name: str) -> "Lock":
         """Be the live process of that name until this process ends."""

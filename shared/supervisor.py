@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -87,6 +87,8 @@ class Supervisor:
         self._trials: dict[str, asyncio.Future[None]] = {}
         self.children: dict[str, Child] = {}
         self.restarts = 0
+        self.restarts_of: Counter[str] = Counter()
+        """By the children's names."""
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to one sentence when the children cannot be kept alive."""
 
@@ -130,20 +132,25 @@ class Supervisor:
 
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
         """The answers of all children, and the names of those that did not answer within `limit` seconds."""
+        results = await self.ask_each(question, answer, limit)
+        answers = [result for _, result in results if result is not None]
+        return answers, [child.name for child, result in results if result is None]
+
+    async def ask_each(self, question: Message, answer: type[T], limit: float) -> list[tuple[Child, T | None]]:
+        """Each child with its answer, None if it did not answer within `limit` seconds."""
         children = list(self.children.values())
         results = await asyncio.gather(
             *(child.link.ask(question, answer, limit) for child in children), return_exceptions=True
         )
-        answers: list[T] = []
-        silent = []
+        answers: list[tuple[Child, T | None]] = []
         for child, result in zip(children, results, strict=True):
             if isinstance(result, LinkClosed | TimeoutError):
-                silent.append(child.name)
+                answers.append((child, None))
             elif isinstance(result, BaseException):
                 raise result
             else:
-                answers.append(result)
-        return answers, silent
+                answers.append((child, result))
+        return answers
 
     async def _keep(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
         while True:
@@ -165,6 +172,7 @@ class Supervisor:
                 self._give_up(f"{name} was the last of more than {MAX_RESTARTS} restarts in {RESTART_WINDOW:g} s")
                 return
             self.restarts += 1
+            self.restarts_of[name] += 1
             _log.warning("%s (pid %d) %s; starting it again", name, child.pid, _how_it_ended(child))
 
     async def _spawn(self, name: str, start: Message) -> Child:

@@ -35,6 +35,7 @@ PURE_LIBRARIES: Final = {
         "collections.abc",
         "copy",
         "dataclasses",
+        "difflib",
     ),
     *("decimal", "enum", "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "http.HTTPStatus"),
     *("inspect", "ipaddress", "itertools", "json", "math", "numbers", "operator", "re", "string", "struct"),

@@ -11,7 +11,7 @@ from roost.shared.bus import Change, Disband, Gather, Lane, Subscribe, unpack_nu
 
 # Few of each, so that random steps meet again and again.
 WORKERS = [1, 2]
-TOPICS = ["room:a", "é"]
+TOPICS = ["room:a", "é", "\0own"]
 Kind = tuple[Lane, tuple[str, ...]]
 KINDS: list[Kind] = [(Lane.V2, ()), (Lane.V2, ("shout",)), (Lane.V1, ())]
 
@@ -120,6 +120,17 @@ class TopicTableMachine(RuleBasedStateMachine):
         assert {topic.name: topic.size() for topic in self.table.topics()} == dict(truth)
         assert self.table.topic_count() == len(truth)
         assert self.table.subscriber_count() == truth.total()
+
+    @invariant()
+    def a_walk_meets_every_topic_once(self) -> None:
+        for limit in (1, 2, 5):
+            met, place = self.table.topics_below(None, limit)
+            while place:
+                more, place = self.table.topics_below(place, limit)
+                met = met + more
+            assert Counter(topic.name for topic in met) == Counter(topic.name for topic in self.table.topics())
+        own = {topic.name for topic in self.table.topics() if topic.name.startswith("\0")}
+        assert {topic.name for topic in self.table.own_topics()} == own
 
     @invariant()
     def rows_are_the_subscriptions(self) -> None:

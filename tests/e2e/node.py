@@ -83,7 +83,7 @@ class Node:
         return json.loads(result.stdout)
 
     def status(self) -> Any:
-        return self.ask("status")
+        return self.ask("status", "--over", "0")
 
     def wait_until_serving(self) -> None:
         """Wait until every worker serves."""
@@ -92,7 +92,7 @@ class Node:
         def serving() -> bool:
             if self.gateway is not None and self.gateway.poll() is not None:
                 raise AssertionError(f"the gateway exited:\n{self.logged()}")
-            result = self.run("status", "--json")
+            result = self.run("status", "--json", "--over", "0")
             if result.returncode != 0:
                 return False
             gateway = json.loads(result.stdout)["gateway"]

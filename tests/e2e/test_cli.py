@@ -15,6 +15,8 @@ async def test_topics_and_subscribers_are_what_the_clients_joined(node: Node) ->
         await two.ask({"topic": "room:cli:a", "event": "phx_join", "payload": {}, "ref": "1"})
         topics = await asyncio.to_thread(node.ask, "topics", "room:cli:")
         assert topics == {
+            "total": 2,
+            "subscribers": 3,
             "topics": [{"topic": "room:cli:a", "subscribers": 2}, {"topic": "room:cli:b", "subscribers": 1}],
             "silent": [],
         }

@@ -33,6 +33,27 @@ def node() -> Iterator[Node]:
         yield running
 
 
+async def test_roost_client_knows_clients_by_the_addresses_that_proxies_name(node: Node) -> None:
+    async def sockets(address: str) -> list[tuple[str, str]]:
+        answer = await asyncio.to_thread(node.ask, "client", address)
+        return [(row["address"], row["transport"]) for row in answer["sockets"]]
+
+    async with client(node, ADA), client(node, BOB), client(node, ADA, STRANGER):
+        polled = await LongPollClient(node.port).open(ADA)
+        polling = asyncio.ensure_future(keep_polling(polled))
+        assert sorted(await sockets("203.0.113.9")) == [("203.0.113.9", "longpoll"), ("203.0.113.9", "websocket")]
+        assert await sockets(STRANGER) == [(STRANGER, "websocket")]
+        assert await sockets(PROXY) == []
+        assert len(await sockets("203.0.113.0/24")) == 3
+        polling.cancel()
+
+
+async def keep_polling(session: LongPollClient) -> None:
+    """A client that polls again and again, so that its session lasts."""
+    while True:
+        await session.get(ADA)
+
+
 @pytest.fixture
 def limit(node: Node) -> Iterator[Limit]:
     """Sets a limit for one test, which begins without clients of others."""

@@ -15,7 +15,7 @@ class Member:
     descriptor = -1
 
     def __init__(self, number: int, departed: list[Subscription]) -> None:
-        self.subscription = Subscription(number, 0, "room:a", Lane.V2, (), self, self)
+        self.subscription = Subscription(number, 0, "room:a", Lane.V2, (), self, self, 0.0)
         self.got: list[bytes] = []
         self._departed = departed
 

@@ -9,7 +9,7 @@ from roost.shared.frames import frame_payload
 
 
 def subscription(number: int, topic: str, lane: Lane = Lane.V2, intercepts: tuple[str, ...] = ()) -> Subscription:
-    made = Subscription(number, 0, topic, lane, intercepts, f"outlet {number}", f"inbox {number}")
+    made = Subscription(number, 0, topic, lane, intercepts, f"outlet {number}", f"inbox {number}", 0.0)
     made.standing = True
     return made
 

@@ -204,7 +204,7 @@ class Floor(Started):
 
 
 def _status(run_dir: str) -> Any:
-    command = [sys.executable, "-m", "roost", "status", "--json", "--run-dir", run_dir]
+    command = [sys.executable, "-m", "roost", "status", "--json", "--over", "0", "--run-dir", run_dir]
     try:
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ANSWER_LIMIT, check=False)
     except subprocess.TimeoutExpired:

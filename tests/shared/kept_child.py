@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from roost.shared.child import become_child, first_message
-from roost.shared.control import AskStatus, AskTopics, Failed, Message, Ping, Ready, StartWorker, Stop
+from roost.shared.control import AskStatus, Failed, Message, Ping, Ready, StartWorker, Stop
 from roost.shared.envelopes import Tell, encode_envelope
+from roost.shared.inspection import AskTopics
 from roost.shared.link import Link, Refused
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import control, envelopes
+from roost.shared import control, envelopes, inspection
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.drain import Pace
@@ -54,8 +54,15 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.AskResharding: (),
     control.ScaleWorkers: (small,),
     control.AskWorkerChange: (),
-    control.AskTopics: (text,),
-    control.AskSubscribers: (text,),
+    inspection.AskTopics: (text, st.lists(st.builds(inspection.Cursor, slots, numbers), max_size=3).map(tuple)),
+    inspection.AskTopicPage: (text, st.none() | numbers),
+    inspection.AskTree: (),
+    inspection.AskRoutes: (),
+    inspection.AskSubscribers: (text, numbers),
+    inspection.AskSockets: (text,),
+    inspection.AskClient: (text, numbers),
+    inspection.BroadcastEvent: (text, text, st.binary(max_size=10)),
+    inspection.DisconnectSockets: (text,),
 }
 messages: st.SearchStrategy[control.Message] = st.one_of(
     [st.builds(kind, *fields) for kind, fields in fields_of.items()]
@@ -114,8 +121,13 @@ def test_answers_of_messages_survive_as_plain_data(envelope: Envelope) -> None:
 def test_statuses_survive_as_answers() -> None:
     shard = control.ShardStatus(Slot(0, 1), 2, 3, True, 4, 5, 6, 7, ShardBooks(10, 7, 2, 1))  # noqa: FBT003
     node = control.NodeStatus("1", 2, 3.5, ShardMap(1, 1, 0, {0: (1, 1)}), (shard,), None, ("worker 1",))
-    rows = control.Subscribers((control.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2),), ("shard 0/0",))
-    for value in (shard, node, rows):
+    row = inspection.SubscriberRow(Slot(0, 1), 1, 2, Lane.V2, 3.5)
+    rows = inspection.Subscribers(1, (row,), ("worker 0",))
+    pages = inspection.TopicPages((inspection.TopicPage(Slot(0, 1), 1, 7, (inspection.TopicCount("a", 2),)),))
+    leaf = inspection.WorkerTree(1, ("http://[::1]:4000",), {"a.B": 2}, {}, 0)
+    branch = inspection.ProcessBranch("worker 0", 7, 1, True, "serving", leaf)  # noqa: FBT003
+    tree = inspection.NodeTree(1, (branch,), inspection.GatewayTree(2, "a:b", (branch,)))
+    for value in (shard, node, rows, pages, tree):
         (got,) = Envelopes().feed(encode_envelope(envelopes.Answer(1, value)))
         assert isinstance(got, envelopes.Answer)
         assert msgspec.convert(got.value, type(value)) == value

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from roost.shared.control import AskSubscribers, AskTopics, Failed, Message, TopicCount
+from roost.shared.control import Failed, Message
 from roost.shared.envelopes import Answer as AnswerEnvelope
 from roost.shared.envelopes import encode_envelope
+from roost.shared.inspection import AskSubscribers, AskTopics, TopicCount
 from roost.shared.link import Link, LinkClosed, Refused
 from tests.shared.processes import short_directory
 

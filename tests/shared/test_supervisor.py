@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from roost.shared import liveness
 from roost.shared import supervisor as supervision
-from roost.shared.control import AskStatus, AskTopics, Message, Ready, StartWorker
+from roost.shared.control import AskStatus, Message, Ready, StartWorker
 from roost.shared.failures import CannotStart
+from roost.shared.inspection import AskTopics
 from roost.shared.link import Refused
 from roost.shared.supervisor import Child, RestartIntensity, Supervisor
 from tests.shared.processes import LIMIT, dies, running, says

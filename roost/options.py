@@ -1,0 +1,49 @@
+"""The command line's root, and the options that its commands share."""
+
+import os
+import tempfile
+from dataclasses import fields
+from typing import Annotated, Any, Final
+
+import typer
+
+from roost.shared.config import Machine, Setting, Settings, read_settings
+
+cli: Final = typer.Typer(
+    name="roost",
+    help="Phoenix Channels for Python: run a node, look into it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+scale: Final = typer.Typer(help="Change a running node's number of processes.", no_args_is_help=True)
+cli.add_typer(scale, name="scale")
+config: Final = typer.Typer(help="Show all settings; check a file of them; read and change those of a running node.")
+cli.add_typer(config, name="config")
+_SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def setting(name: str) -> Any:
+    """The option for a setting; its environment variable has the same name."""
+    one = _SETTINGS[name]
+    meaning = f"{one.meaning[0].upper()}{one.meaning[1:]}. [{one.variable}]"
+    return typer.Option(None, f"--{name.replace('_', '-')}", help=meaning, show_default=False)
+
+
+def settings(**options: str | None) -> Settings:
+    """Settings from options, then the environment, then defaults. Raises BadSetting."""
+    given = {_SETTINGS[name].variable: text for name, text in options.items() if text is not None}
+    return read_settings(machine(), given, os.environ)
+
+
+def machine() -> Machine:
+    """What the defaults depend on."""
+    return Machine(
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        user=os.getuid(),
+        temporary_directory=tempfile.gettempdir(),
+        runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
+        honcho="HONCHO_PROCESS_NAME" in os.environ,
+    )

@@ -1,0 +1,28 @@
+"""What the processes of a node use of the machine, as the system tells it to everybody on it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from roost.load import Used
+
+
+def used_by(pids: Iterable[int]) -> dict[int, Used]:
+    """By process, those that can be seen; where there is no /proc, none."""
+    return {pid: used for pid in pids if (used := _used(pid)) is not None}
+
+
+def cores() -> int:
+    """Cores that this machine lets us use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _used(pid: int) -> Used | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    # proc(5): utime and stime are fields 14 and 15; what follows the name begins with field 3.
+    ticks = int(fields[11]) + int(fields[12])
+    return Used(ticks / os.sysconf("SC_CLK_TCK"), resident * os.sysconf("SC_PAGESIZE"))
