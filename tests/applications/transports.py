@@ -23,6 +23,7 @@ from roost import (
     Transport,
     WebSocket,
 )
+from roost.gateway.connect_info import PeerData
 
 
 class TalkingSocket(RawSocket):
@@ -140,7 +141,8 @@ async def own_transport(websocket: StarletteWebSocket) -> None:
     await websocket.accept()
     transport = AsgiTransport(websocket)
     socket = TalkingSocket if websocket.path_params["kind"] == "raw" else PlaygroundSocket
-    info = ConnectInfo(None, None, None, transport="asgi")  # type: ignore[arg-type]
+    peer = PeerData(websocket.client.host, websocket.client.port) if websocket.client else PeerData("", 0)
+    info = ConnectInfo(peer, None, None, transport="asgi")  # type: ignore[arg-type]
     verdict = await endpoint.connect(socket, transport, dict(websocket.query_params), info)
     if isinstance(verdict, Error):
         await websocket.close(4403, "refused")
