@@ -127,6 +127,7 @@ class TopicTableMachine(RuleBasedStateMachine):
             met, place = self.table.topics_below(None, limit)
             while place:
                 more, place = self.table.topics_below(place, limit)
+                assert len(more) <= limit
                 met = met + more
             assert Counter(topic.name for topic in met) == Counter(topic.name for topic in self.table.topics())
         own = {topic.name for topic in self.table.topics() if topic.name.startswith("\0")}

@@ -110,6 +110,14 @@ def test_a_shard_that_is_started_again_and_again_is_given_up_and_named() -> None
     assert walk.silent == ("shard 0/0",)
 
 
+def test_what_only_a_dead_incarnation_had_is_not_counted() -> None:
+    walk = TopicWalk()
+    walk.take(TopicPages((TopicPage(SLOTS[0], 1, 5, (TopicCount("gone", 2),)),)))
+    walk.take(TopicPages((TopicPage(SLOTS[0], 2, 5, (TopicCount("met again", 1),)),)))
+    walk.take(TopicPages((TopicPage(SLOTS[0], 2, 0, (TopicCount("there", 1),)),)))
+    assert walk.subscribers() == {"there": 1}
+
+
 def test_no_topics_is_an_answer() -> None:
     walk = TopicWalk()
     walk.take(TopicPages(tuple(TopicPage(slot, 1, 0, ()) for slot in SLOTS)))
