@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from roost.broker.inspection import shard_branches, topic_pages
 from roost.broker.pool import fresh
@@ -45,6 +45,8 @@ from roost.shared.shard_map import ShardMap
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
+
+T = TypeVar("T")
 
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
@@ -177,12 +179,7 @@ class Broker:
 
     async def _status(self) -> NodeStatus:
         answers, silent = await self._shards.ask_all(AskStatus(), ShardStatus, ANSWER_LIMIT)
-        gateway = None
-        for link in self._gateways:
-            try:
-                gateway = await link.ask(AskStatus(), GatewayStatus, ANSWER_LIMIT)
-            except (LinkClosed, TimeoutError):
-                silent.append("gateway")
+        gateway, silent_gateways = await self._look_at_gateway(AskStatus(), GatewayStatus)
         return NodeStatus(
             version=VERSION,
             pid=os.getpid(),
@@ -190,7 +187,7 @@ class Broker:
             map=self._shards.map,
             shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
             gateway=gateway,
-            silent=tuple(silent),
+            silent=(*silent, *silent_gateways),
         )
 
     async def _measurements(self) -> BrokerMeasurements:
@@ -219,13 +216,18 @@ class Broker:
 
     async def _tree(self) -> NodeTree:
         branches = await shard_branches(self._shards)
-        gateway, silent = None, []
-        for link in self._gateways:
+        return NodeTree(os.getpid(), branches, *await self._look_at_gateway(AskTree(), GatewayTree))
+
+    async def _look_at_gateway(self, question: Message, answer: type[T]) -> tuple[T | None, tuple[str, ...]]:
+        """What the gateway answers, None if there is none; with whoever did not answer."""
+        found: T | None = None
+        silent = []
+        for gateway in self._gateways:
             try:
-                gateway = await link.ask(AskTree(), GatewayTree, ANSWER_LIMIT)
+                found = await gateway.ask(question, answer, ANSWER_LIMIT)
             except (LinkClosed, TimeoutError):
                 silent.append("gateway")
-        return NodeTree(os.getpid(), branches, gateway, tuple(silent))
+        return found, tuple(silent)
 
 
 def run_broker(settings: Settings) -> None:

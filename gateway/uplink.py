@@ -13,7 +13,7 @@ from roost.gateway.delivery import Arrival, Delivery, Open
 from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
 from roost.gateway.local_topics import LocalTopics
-from roost.gateway.shard_link import Frames, Letters
+from roost.gateway.shard_link import Frames, Handover, Letters
 from roost.gateway.turn import Turn
 from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
 from roost.shared.histogram import SECONDS, Histogram
@@ -138,10 +138,6 @@ class Uplink:
         subscription = self._delivery.subscriptions.get(number)
         return subscription.inbox if subscription is not None else None
 
-    def subscription(self, number: int) -> "Subscription | None":
-        """The subscription of that number, if it has not ended."""
-        return self._delivery.subscriptions.get(number)
-
     def unsubscribe(self, subscription: "Subscription") -> None:
         """Nothing comes from now on."""
         self._turn.wake()
@@ -176,9 +172,7 @@ class Uplink:
             due = len(handover.outlets) if isinstance(handover, Frames) else len(handover.inboxes)
             self.books.offered += due
             self.books.due += due
-        departed = self._delivery.departed
-        departed.clear()
-        self.books.hand_over(hand_over([*handovers], self._turn, departed))
+        self._hand_over([*handovers])
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this worker's publish of that number."""
@@ -227,14 +221,10 @@ class Uplink:
                 subscription.inbox.confirmed(subscription)
         handovers = [handover for arrival in arrivals for handover in arrival.handovers]
         if handovers:
-            departed = self._delivery.departed
-            departed.clear()
-            if self.books.timed:
-                began = time.monotonic_ns()
-                self.books.hand_over(hand_over(handovers, self._turn, departed))
+            began = time.monotonic_ns() if self.books.timed else 0
+            self._hand_over(handovers)
+            if began:
                 self._time(began)
-            else:
-                self.books.hand_over(hand_over(handovers, self._turn, departed))
         if self._epoch != self._delivery.epoch:
             self._epoch = self._delivery.epoch
             self.changed_over(self._epoch)
@@ -245,6 +235,11 @@ class Uplink:
         if not self._linked.is_set() and self._delivery.linked():
             self._linked.set()
         self._turn.wake()
+
+    def _hand_over(self, handovers: list[Handover]) -> None:
+        departed = self._delivery.departed
+        departed.clear()
+        self.books.hand_over(hand_over(handovers, self._turn, departed))
 
     def _time(self, began: int) -> None:
         """What was handed over held publishes that are timed: write now what is left of it, and look at the clock."""

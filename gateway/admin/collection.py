@@ -1,7 +1,7 @@
 """Asks all processes of a node what they measure. Who does not answer in time is named and holds nobody up."""
 
 import asyncio
-from typing import Final, TypeVar
+from typing import Final
 
 from roost.shared.control import AskMeasurements
 from roost.shared.link import Link, LinkClosed
@@ -10,7 +10,6 @@ from roost.shared.supervisor import Supervisor
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 
-T = TypeVar("T")
 WORKER_LIMIT: Final = 0.5
 """Seconds that a worker has to answer."""
 BROKER_LIMIT: Final = 0.8
@@ -19,31 +18,26 @@ BROKER_LIMIT: Final = 0.8
 
 async def measure_node(workers: Supervisor, broker: Link | None, *, uptime: float, ready: bool) -> NodeMeasurements:
     """What the gateway's workers and the broker measure."""
-    children = list(workers.children.values())
-    asked_broker, *answers = await asyncio.gather(
-        _ask(broker, BrokerMeasurements, BROKER_LIMIT),
-        *(_ask(child.link, WorkerMeasurements, WORKER_LIMIT) for child in children),
+    answers, of_broker = await asyncio.gather(
+        workers.ask_each(AskMeasurements(), WorkerMeasurements, WORKER_LIMIT), _ask_broker(broker)
     )
-    named = list(zip((child.name for child in children), answers, strict=True))
+    silent = [child.name for child, answer in answers if answer is None]
     return NodeMeasurements(
         version=VERSION,
         usage=own_usage(),
         uptime=uptime,
         ready=ready,
-        workers={name: answer for name, answer in named if isinstance(answer, WorkerMeasurements)},
-        silent=(
-            *(name for name, answer in named if answer is None),
-            *(() if asked_broker is not None else ("broker",)),
-        ),
+        workers={child.name: answer for child, answer in answers if answer is not None},
+        silent=tuple(silent if of_broker is not None else [*silent, "broker"]),
         restarts=workers.restarts,
-        broker=asked_broker if isinstance(asked_broker, BrokerMeasurements) else None,
+        broker=of_broker,
     )
 
 
-async def _ask(link: Link | None, answer: type[T], limit: float) -> T | None:
-    if link is None:
+async def _ask_broker(broker: Link | None) -> BrokerMeasurements | None:
+    if broker is None:
         return None
     try:
-        return await link.ask(AskMeasurements(), answer, limit)
+        return await broker.ask(AskMeasurements(), BrokerMeasurements, BROKER_LIMIT)
     except (LinkClosed, TimeoutError):
         return None

@@ -105,7 +105,7 @@ class Replica:
 
     def showed(self, channel: "Channel[Any]", number: int) -> None:
         """A channel's client was sent a state that shows all changes up to a number."""
-        subscription = self._runtime.uplink.subscription(channel.subscriber)
+        subscription = self._runtime.uplink.subscriptions.get(channel.subscriber)
         if subscription is not None:
             self.diffs.showed(subscription, number)
 
