@@ -138,6 +138,7 @@ async def test_routes_give_their_channels_assigns(node: Node) -> None:
 
 
 async def test_all_sockets_of_an_id_can_be_disconnected_from_anywhere(node: Node) -> None:
+    """SK-12, on all workers."""
     async with RawClient(node.url) as admin, AsyncExitStack() as stack:
         await joined(admin)
         mine = [await stack.enter_async_context(RawClient(node.url, id="user:7")) for _ in range(6)]
