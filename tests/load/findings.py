@@ -19,7 +19,7 @@ def add_joining(result: Result, joined: Joined, usage: Usage, prefix: str = "") 
     key, label = prefix.replace(" ", "_"), prefix
     quotable = not usage.refusal()
     result.figures.append(
-        Figure(f"{key}joins_per_second", f"{label}joins", rate if quotable else None, Unit.PER_SECOND)
+        Figure(f"{key}joins_per_second", f"{label}joins", rate if quotable else None, Unit.PER_SECOND, compared=True)
     )
     result.figures += _latencies(f"{key}join_latency", f"{label}connect to joined", joined.latency, quotable=quotable)
     result.figures.append(Figure(f"{key}join_failures", f"{label}attempts turned away", joined.failures, Unit.COUNT))
@@ -44,7 +44,7 @@ def add_driving(
         )
     )
     figures += _latencies("latency", "latency", driven.latency, quotable=quotable)
-    figures += _latencies("last", "to the last member", driven.last, quotable=quotable)
+    figures += _latencies("last", "to the last member", driven.last, quotable=quotable, compared=True)
     figures += _latencies("spread", "first to last", driven.spread, quotable=quotable)
     to_visitors = visited.deliveries / visited.seconds if visited else 0.0
     _add_cpu(result, usage, rate + to_visitors, "delivery", "delivery")
@@ -70,7 +70,7 @@ def add_holding(result: Result, held: Held, usage: Usage) -> None:
     ]
     result.figures += _latencies("heartbeat", "heartbeat", held.latency, quotable=not usage.refusal())
     total = 100 * sum(usage.by_kind().values()) / usage.seconds
-    result.figures.append(Figure("idle_cpu", "server CPU while idle", total, Unit.PERCENT_OF_A_CORE))
+    result.figures.append(Figure("idle_cpu", "server CPU while idle", total, Unit.PERCENT_OF_A_CORE, compared=True))
     for kind, cpu in usage.by_kind().items():
         share = 100 * cpu / usage.seconds
         result.figures.append(Figure(f"idle_cpu_{kind}", kind, share, Unit.PERCENT_OF_A_CORE, group=OF_IT))
@@ -157,7 +157,7 @@ def add_memory(result: Result, a_client: dict[str, float], in_all: int) -> None:
     result.figures.append(Figure("memory", "memory in all", in_all / _MEGABYTE, Unit.MEGABYTES))
 
 
-def _latencies(key: str, label: str, histogram: Histogram, *, quotable: bool) -> list[Figure]:
+def _latencies(key: str, label: str, histogram: Histogram, *, quotable: bool, compared: bool = False) -> list[Figure]:
     if not histogram.count:
         return []
     return [
@@ -166,6 +166,7 @@ def _latencies(key: str, label: str, histogram: Histogram, *, quotable: bool) ->
             name.replace("_", "."),
             histogram.percentile(percent) / _MILLISECOND if quotable else None,
             Unit.MILLISECONDS,
+            compared=compared,
             group=label,
         )
         for percent, name in _LATENCIES

@@ -1,7 +1,9 @@
 """The floor: a bare process that only writes ready frames to sockets, for the same clients and the same work.
 
-It speaks just enough of the protocol to be driven: a handshake, a reply to every join, and for each message one
-`os.write` of finished bytes to every member of its room. Nothing is checked, kept or promised.
+It speaks just enough of the protocol to be driven: a handshake, a reply to every join and heartbeat, and for each
+message one `os.write` of finished bytes to every member of its room. Nothing is checked, kept or promised. For more
+clients than a process has descriptors there are several, which share a port and hand each other every message as one
+datagram.
 """
 
 import contextlib
@@ -10,7 +12,7 @@ import select
 import socket
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from tests.load.wire import accept_key, cut_client_text, text_frame
 
@@ -18,26 +20,40 @@ BACKLOG: Final = 4096
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _JOIN: Final = b'"phx_join"'
 _PING: Final = b'"ping"'
+_HEARTBEAT: Final = b'"phoenix","heartbeat"'
+_MOST_BYTES: Final = 128 * 1024
+"""Of what one process hands another."""
 
 
 class Floor:
     """One loop over all sockets."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, inbox: socket.socket, others: list[str], alive: int | None) -> None:
+        """`others` are where the other processes' inboxes are bound; when `alive` can be read, all is over."""
         self._listener = listener
+        self._inbox = inbox
+        self._others = others
         self._epoll = select.epoll()
         self._epoll.register(listener, select.EPOLLIN)
+        self._epoll.register(inbox, select.EPOLLIN)
+        self._alive = alive
+        if alive is not None:
+            self._epoll.register(alive, select.EPOLLIN)
         self._clients: dict[int, socket.socket] = {}
         self._data: dict[int, bytes] = {}
         """What is not handled yet; a key is there once the handshake is done."""
-        self._rooms: dict[bytes, list[int]] = {}
+        self._rooms: dict[bytes, dict[int, None]] = {}
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
         """Until the process is stopped."""
         while True:
             for descriptor, _ in self._epoll.poll():
                 if descriptor == self._listener.fileno():
                     self._accept()
+                elif descriptor == self._inbox.fileno():
+                    self._take()
+                elif descriptor == self._alive:
+                    sys.exit()
                 else:
                     self._read(descriptor)
 
@@ -73,9 +89,12 @@ class Floor:
         frames: dict[bytes, bytes] = {}
         while (message := cut_client_text(data)) is not None:
             text, data = message
+            if _HEARTBEAT in text:
+                os.write(descriptor, _reply(b"phoenix", b"9", b"{}"))
+                continue
             topic = text.split(b'"', 6)[5]
             if _JOIN in text:
-                self._rooms.setdefault(topic, []).append(descriptor)
+                self._rooms.setdefault(topic, {})[descriptor] = None
                 os.write(descriptor, _reply(topic, b"1", b"{}"))
             elif _PING in text:
                 os.write(descriptor, _reply(topic, b"5", _payload(text)))
@@ -83,19 +102,28 @@ class Floor:
                 frame = text_frame(b'[null,null,"' + topic + b'","new_msg",' + _payload(text) + b"]")
                 frames[topic] = frames.get(topic, b"") + frame
         self._data[descriptor] = data
-        write = os.write
         for topic, joined in frames.items():
-            for member in self._rooms[topic]:
-                try:
-                    write(member, joined)
-                except OSError:
-                    pass  # its end is read, too
+            for other in self._others:
+                self._inbox.sendto(topic + b"\n" + joined, other)
+            self._deliver(topic, joined)
+
+    def _take(self) -> None:
+        """What a client of another process has sent."""
+        topic, _, joined = self._inbox.recv(_MOST_BYTES).partition(b"\n")
+        self._deliver(topic, joined)
+
+    def _deliver(self, topic: bytes, frames: bytes) -> None:
+        write = os.write
+        for member in self._rooms.get(topic, ()):
+            try:
+                write(member, frames)
+            except OSError:
+                pass  # its end is read, too
 
     def _close(self, descriptor: int) -> None:
         self._data.pop(descriptor, None)
         for members in self._rooms.values():
-            if descriptor in members:
-                members.remove(descriptor)
+            members.pop(descriptor, None)
         self._clients.pop(descriptor).close()
 
 
@@ -108,15 +136,33 @@ def _reply(topic: bytes, ref: bytes, response: bytes) -> bytes:
     return text_frame(b'["1","' + ref + b'","' + topic + b'",' + status)
 
 
-def main(port_file: str) -> None:
-    """Serve on a free port, named in a file."""
-    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
-        listener.settimeout(0)
-        written = Path(port_file + ".new")
-        written.write_text(str(listener.getsockname()[1]))
-        written.rename(port_file)
-        Floor(listener).serve()
+def main(folder: Path, processes: int) -> None:
+    """Serve on a free port, named in the folder, with so many processes: one session, as all workers of a node are."""
+    alive, parent = os.pipe()
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG, reuse_port=True) as listener:
+        port = listener.getsockname()[1]
+        for place in range(1, processes):
+            if not os.fork():
+                os.close(parent)
+                listener.close()
+                with socket.create_server(("127.0.0.1", port), backlog=BACKLOG, reuse_port=True) as own:
+                    serve(folder, place, processes, own, alive)
+        (folder / "port").write_text(str(port))
+        serve(folder, 0, processes, listener, None)
+
+
+def serve(folder: Path, place: int, processes: int, listener: socket.socket, alive: int | None) -> NoReturn:
+    """Be one of them until the process is stopped, or its parent is: then `alive` can be read."""
+    listener.settimeout(0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
+        inbox.bind(str(folder / f"{place}.inbox"))
+        others = [str(folder / f"{other}.inbox") for other in range(processes) if other != place]
+        floor = Floor(listener, inbox, others, alive)
+        written = folder / f"{place}.new"
+        written.write_text(str(os.getpid()))
+        written.rename(folder / f"{place}.pid")
+        floor.serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]), int(sys.argv[2]))

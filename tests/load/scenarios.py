@@ -54,6 +54,10 @@ class Setup:
             return self.given
         return RunningServer(self.url, self.run_dir) if self.url else Node(self.shards, self.workers)
 
+    def bare(self, clients: int) -> Floor:
+        """The bare loop, in as many processes as so many clients need."""
+        return Floor(workers_for(clients))
+
     def settings(self) -> dict[str, Any]:
         """For the report."""
         return {"url": self.url, "shards": self.shards, "workers": self.workers}
@@ -76,29 +80,23 @@ def floor_alone(setup: Setup, crowding: Crowding, work: Work) -> Report:
 def join(setup: Setup, crowding: Crowding, *, storm: bool) -> Report:
     """All clients connect and join; then, in a storm, all of them again at once."""
     crowding, setup = replace(crowding, processes=setup.processes), setup.seating(crowding.clients)
-    result = Result("")
-    with _bench(setup.server(), setup, crowding, result) as bench:
-        add_joining(result, *bench.join())
-        _look_at_memory(result, bench)
-        if storm:
-            bench.drain()
-            add_joining(result, *bench.join(), prefix="storm ")
-    return Report("join", _settings(setup, crowding), [result])
+    results = [_joined(setup.server(), setup, crowding, storm=storm)]
+    if setup.floor:
+        results.append(_joined(setup.bare(crowding.clients), setup, crowding, storm=False))
+    return Report("join", _settings(setup, crowding), results)
 
 
 def idle(setup: Setup, crowding: Crowding, *, seconds: float, period: float, broadcasts: int) -> Report:
     """Clients that only send heartbeats; at the end, a few broadcasts to all of them."""
     crowding, setup = replace(crowding, processes=setup.processes), setup.seating(crowding.clients)
-    result = Result("")
-    work = Work("broadcasts to all", rate=BROADCAST_RATE, warmup=0.0, seconds=broadcasts / BROADCAST_RATE, slices=1)
-    with _bench(setup.server(), setup, crowding, result) as bench:
-        add_joining(result, *bench.join())
-        _look_at_memory(result, bench)
-        add_holding(result, *bench.hold(seconds, period))
-        if broadcasts:
-            driven, _, usage = bench.drive(work)
-            add_driving(result, driven, usage, open_loop=True)
-    return Report("idle", {**_settings(setup, crowding), "seconds": seconds, "heartbeat_period": period}, [result])
+
+    def held(server: AbstractContextManager[Server], seconds: float) -> Result:
+        return _held(server, setup, crowding, seconds=seconds, period=period, broadcasts=broadcasts)
+
+    results = [held(setup.server(), seconds)]
+    if setup.floor:
+        results.append(held(setup.bare(crowding.clients), min(seconds, LONGEST_ON_THE_FLOOR)))
+    return Report("idle", {**_settings(setup, crowding), "seconds": seconds, "heartbeat_period": period}, results)
 
 
 def come_and_go(setup: Setup, crowding: Crowding, work: Work, visits: Visits) -> Report:
@@ -149,6 +147,38 @@ def presence(
     settings = {**setup.settings(), "present": present, "watchers": watchers, "rate": rate, "stay": stay}
     settings |= {"seconds": seconds, "states": states}
     return Report("presence", settings, [result])
+
+
+def _joined(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, *, storm: bool) -> Result:
+    result = Result("")
+    with _bench(server, setup, crowding, result) as bench:
+        add_joining(result, *bench.join())
+        _look_at_memory(result, bench)
+        if storm:
+            bench.drain()
+            add_joining(result, *bench.join(), prefix="storm ")
+    return result
+
+
+def _held(
+    server: AbstractContextManager[Server],
+    setup: Setup,
+    crowding: Crowding,
+    *,
+    seconds: float,
+    period: float,
+    broadcasts: int,
+) -> Result:
+    result = Result("")
+    work = Work("broadcasts to all", rate=BROADCAST_RATE, warmup=0.0, seconds=broadcasts / BROADCAST_RATE, slices=1)
+    with _bench(server, setup, crowding, result) as bench:
+        add_joining(result, *bench.join())
+        _look_at_memory(result, bench)
+        add_holding(result, *bench.hold(seconds, period))
+        if broadcasts:
+            driven, _, usage = bench.drive(work)
+            add_driving(result, driven, usage, open_loop=True)
+    return result
 
 
 def _driven(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, work: Work) -> Result:

@@ -177,20 +177,20 @@ class Node(Started):
 
 
 class Floor(Started):
-    """The bare loop in a process of its own: what the kernel alone charges for the same deliveries."""
+    """The bare loop in processes of its own: what the kernel alone charges for the same deliveries."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
         super().__init__()
         self.name = "floor"
         self.dialect: Dialect = Phoenix()
         self.address = Address("127.0.0.1", 0, SOCKET_PATH)
+        self._processes = processes
 
     def __enter__(self) -> Self:
-        port_file = self._folder / "port"
         try:
-            self._spawn(sys.executable, "-m", "tests.load.floor", str(port_file))
-            self._wait_for(port_file.exists, "the floor")
-            self.address = Address("127.0.0.1", int(port_file.read_text()), SOCKET_PATH)
+            self._spawn(sys.executable, "-m", "tests.load.floor", str(self._folder), str(self._processes))
+            self._wait_for(lambda: all(file.exists() for file in self._pid_files()), "the floor")
+            self.address = Address("127.0.0.1", int((self._folder / "port").read_text()), SOCKET_PATH)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -200,7 +200,10 @@ class Floor(Started):
         """Its clients hang up by themselves."""
 
     def processes(self) -> list[ServerProcess]:
-        return [ServerProcess("floor", "floor", self._children[0].pid)]
+        return [ServerProcess("floor", f"floor {file.stem}", int(file.read_text())) for file in self._pid_files()]
+
+    def _pid_files(self) -> list[Path]:
+        return [self._folder / f"{place}.pid" for place in range(self._processes)]
 
 
 def _status(run_dir: str) -> Any:

@@ -24,6 +24,9 @@ MOST_EVENTS: Final = 512
 FEW_EVENTS: Final = 16
 DOZE: Final = 100e-6
 """Seconds to let more arrive when little had: reading one at a time costs a system call more for each."""
+MANY_CLIENTS: Final = 2_000
+"""With more than so many, a nap while one frame for each of so many is under way makes no difference to when the last
+one comes: writing them takes far longer."""
 THIN: Final = 4
 """Frames in a read, on average, below which it is not worth its system call, if many more are under way."""
 NAP: Final = 2e-3
@@ -69,6 +72,7 @@ class Traffic:
             if seat.home
         }
         self._spanning = frozenset(seat.room for seat in crowd.seats if seat.spans)
+        self._shared = [room for room in self._rooms if room.number in self._spanning]
         self._wide = [self._speakers[seat.room] for seat in crowd.seats if seat.spans and seat.home]
         """Speakers of rooms that have members in other processes."""
         self._witnesses: list[Witness] = []
@@ -81,7 +85,7 @@ class Traffic:
         """Bytes received by all clients together."""
         self._reads = 0
         self._expected = 0
-        """Bytes that they will have received when all that was sent here has arrived."""
+        """Bytes that they will have received when all that was sent here has arrived, but for shared rooms."""
         self._window_open = False
         self._schedule: Iterator[tuple[int, Speaker]] = iter(())
         self._next: tuple[int, Speaker] | None = None
@@ -96,7 +100,8 @@ class Traffic:
         for speaker in self._speakers.values():
             self._say(speaker, time.monotonic_ns())
         self._learn_frames(deadline)
-        self._expected = sum(speaker.room.goal for speaker in self._speakers.values())
+        alone = [speaker for speaker in self._speakers.values() if speaker.room.number not in self._spanning]
+        self._expected = sum(speaker.room.goal for speaker in alone)
         while any(room.done < 1 for room in self._rooms) or any(speaker.complete < 1 for speaker in self._wide):
             self._turn(time.monotonic_ns() + 1_000_000)
             if time.monotonic() > deadline:
@@ -218,12 +223,19 @@ class Traffic:
     def _let_more_arrive(self, reads: int) -> None:
         """Reading costs a system call, however little there is."""
         self._reads += reads
-        under_way = self._expected - self._arrived
+        under_way = self._under_way()
         if reads < FEW_EVENTS:
             if under_way > FEW_EVENTS * self._frame_bytes:
-                time.sleep(DOZE)
+                many = MANY_CLIENTS * self._frame_bytes
+                time.sleep(NAP if len(self._crowd.sockets) > MANY_CLIENTS and under_way > many else DOZE)
         elif under_way > self._much_under_way and self._arrived < THIN * self._reads * self._frame_bytes:
             time.sleep(NAP)
+
+    def _under_way(self) -> int:
+        """Bytes that were sent, wherever, and have not arrived here."""
+        sent = self._crowd.board.sent
+        shared = sum(sent(room.number) * self._frame_bytes * len(room.members) for room in self._shared)
+        return self._expected + shared - self._arrived
 
     def _wait(self, nanoseconds: int) -> list[tuple[int, int]]:
         """epoll's own time-out has whole milliseconds, which is too coarse for messages that are due."""
@@ -280,7 +292,8 @@ class Traffic:
             self._say(speaker, now, messages)
 
     def _say(self, speaker: Speaker, due: int, messages: int = 1) -> None:
-        self._expected += messages * self._frame_bytes * len(speaker.room.members)
+        if speaker.room.number not in self._spanning:
+            self._expected += messages * self._frame_bytes * len(speaker.room.members)
         if not speaker.say(due, messages):
             self._stuck.add(speaker)
 
