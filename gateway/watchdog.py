@@ -28,6 +28,10 @@ _PACKAGES: Final = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
 # Without a virtual environment the packages are below the library.
 _LIBRARY: Final = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<")
 
+_LOOPS: Final = ("asyncio.", "uvloop")
+"""Whose `run` calls everything that the loop does."""
+_TOO_MUCH: Final = "this worker has more to do than its core can; `roost status` shows what would help"
+
 _log = logging.getLogger("roost.watchdog")
 
 
@@ -79,7 +83,9 @@ class Watchdog:
     def _complain(self) -> None:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - there is no other way to see a thread's stack
         call = culprit(stack(frame))
-        if call is not None:
+        if call is None:
+            _log.warning("the loop has been busy for %.1f s with its own work: %s", BLOCKED_LIMIT, _TOO_MUCH)
+        else:
             _log.warning(
                 "the loop has been blocked for %.1f s by %s:%d in %s: use an async library or asyncio.to_thread",
                 BLOCKED_LIMIT,
@@ -90,23 +96,23 @@ class Watchdog:
 
 
 def stack(frame: FrameType | None) -> list[Call]:
-    """The calls under way, the innermost first."""
+    """The calls under way within the loop, the innermost first."""
     calls = []
     while frame is not None:
-        code = frame.f_code
-        calls.append(
-            Call(frame.f_globals.get("__name__") or "", code.co_qualname, code.co_filename, frame.f_lineno or 0)
-        )
+        code, module = frame.f_code, frame.f_globals.get("__name__") or ""
+        if code.co_name == "run" and module.startswith(_LOOPS):
+            break
+        calls.append(Call(module, code.co_qualname, code.co_filename, frame.f_lineno or 0))
         frame = frame.f_back
     return calls
 
 
 def culprit(calls: Sequence[Call]) -> Call | None:
-    """The call to blame: the application's innermost, else an installed package's, else the innermost of all."""
+    """The call to blame: the application's innermost, else a package's, else the library's; None if all are ours."""
     foreign = [call for call in calls if not call.module.startswith(_OURS)]
     packages = [call for call in foreign if call.file.startswith(_PACKAGES)]
     own = [call for call in foreign if not call.file.startswith((*_PACKAGES, *_LIBRARY))]
-    return next(iter((*own, *packages, *calls)), None)
+    return next(iter((*own, *packages, *foreign)), None)
 
 
 def _short(file: str) -> str:

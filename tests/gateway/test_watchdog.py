@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from roost.gateway import watchdog
 from roost.gateway.watchdog import Call, Watchdog, culprit, stack
@@ -22,9 +23,8 @@ HELPER = Call("chat.database", "fetch", "/srv/chat/database.py", 34)
 CLIENT = Call("requests.api", "get", f"{PACKAGES}/requests/api.py", 73)
 SOCKET = Call("ssl", "SSLSocket.read", f"{LIBRARY}/ssl.py", 1107)
 RUNNER = Call("roost.gateway.eager", "Runner.run", "/opt/roost/gateway/eager.py", 47)
-WORKER = Call("__main__", "main", "/opt/roost/gateway/worker_process.py", 129)
-RUNPY = Call("runpy", "_run_code", "<frozen runpy>", 88)
-BOTTOM = (RUNNER, WORKER, RUNPY)
+DELIVERY = Call("roost.gateway.delivery", "Delivery.deliver", "/opt/roost/gateway/delivery.py", 129)
+BOTTOM = (RUNNER, DELIVERY)
 
 
 class Heard(logging.Handler):
@@ -48,7 +48,7 @@ class Heard(logging.Handler):
         ((RUNNER, HANDLER, *BOTTOM), HANDLER),
         ((SOCKET, CLIENT, *BOTTOM), CLIENT),
         ((SOCKET, *BOTTOM), SOCKET),
-        (BOTTOM, RUNNER),
+        (BOTTOM, None),
         ((), None),
     ],
     ids=["handler", "what it calls", "by way of ours", "an installed application", "library", "ours", "nothing"],
@@ -66,6 +66,34 @@ def test_a_stack_names_functions_with_their_classes() -> None:
     assert first.function.endswith("Inner.look")
     assert second.function == "test_a_stack_names_functions_with_their_classes"
     assert (second.module, second.file) == (__name__, __file__)
+
+
+def test_what_runs_the_loop_is_not_to_blame() -> None:
+    async def look() -> list[Call]:
+        return stack(sys._getframe())
+
+    for run in (uvloop.run, asyncio.run):
+        inner, *_ = calls = run(look())
+        assert inner.function.endswith("look")
+        assert not {call.function for call in calls} & {"run", "Runner.run", "main"}
+
+
+async def test_a_loop_busy_with_our_own_work_is_said_to_have_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "PERIOD", 0.01)
+    monkeypatch.setattr(watchdog, "BLOCKED_LIMIT", 0.1)
+    monkeypatch.setattr(watchdog, "_OURS", (__name__, "asyncio."))
+    heard = Heard()
+    logging.getLogger("roost.watchdog").addHandler(heard)
+    watching = Watchdog(asyncio.get_running_loop())
+    watching.start()
+    began = time.monotonic()
+    try:
+        while not heard.lines and time.monotonic() < began + LIMIT:
+            pass
+    finally:
+        watching.close()
+        logging.getLogger("roost.watchdog").removeHandler(heard)
+    assert "the loop has been busy for 0.1 s with its own work: this worker has more to do" in heard.lines[0]
 
 
 async def test_a_blocked_loop_is_said_once_with_file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
