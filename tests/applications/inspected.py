@@ -33,6 +33,11 @@ class HallChannel(Channel[UserSocket]):
     async def where(self, payload: Raw) -> Ok:
         return Ok({"worker": self.worker, "subscriber": self.subscriber, "number": self.socket.number})
 
+    @event("shout")
+    async def shout(self, payload: Raw) -> Ok:
+        await self.broadcast("heard", payload)
+        return Ok()
+
 
 UserSocket.route("room:*", RoomChannel)
 UserSocket.route("hall:*", HallChannel)
