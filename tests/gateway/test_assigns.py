@@ -1,5 +1,6 @@
 """An application's attributes as the command line tells them: masked, on one line, and never too large to look at."""
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -71,3 +72,9 @@ def test_only_so_much_is_looked_at() -> None:
     told = shown_assigns({"large": large, "more": Watched([1])}, counting)
     assert looked_at < MAX_VALUES + 2 * MAX_ENTRIES
     assert "... 1000 entries" in told
+
+
+def test_of_a_long_list_or_dict_fifty_entries_are_told() -> None:
+    told = json.loads(shown_assigns({"list": list(range(60)), "dict": {f"k{at}": at for at in range(60)}}, lambda v: v))
+    assert told["list"] == [*range(50), "... 60 entries"]
+    assert told["dict"] == {**{f"k{at}": at for at in range(50)}, "...": "60 entries"}
