@@ -1,4 +1,4 @@
-"""A broadcast from a worker to its own subscribers alone: encoded once a lane, as a shard does it. Pure."""
+"""A broadcast from a process to its own subscribers alone: encoded once a lane, as a shard does it. Pure."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def broadcast_locally(
-    topic: str, event: str, payload: bytes, subscriptions: Iterable["Subscription"]
+    topic: str, event: str, payload: bytes, subscriptions: Iterable["Subscription"], form: Form = Form.JSON
 ) -> list[Frames | Letters]:
-    """What is to be handed over for an event whose payload is JSON text."""
+    """What is to be handed over for an event, or for a message of code. V1 has no form for what is binary."""
     outlets: dict[Lane, list[Any]] = {}
     inboxes: list[Any] = []
     for subscription in subscriptions:
-        if subscription.lane is Lane.LETTER or event in subscription.intercepts:
+        if subscription.lane is Lane.LETTER or form is Form.PLAIN or event in subscription.intercepts:
             inboxes.append(subscription.inbox)
         else:
             outlets.setdefault(subscription.lane, []).append(subscription.outlet)
-    fastlane = Fastlane(encode_json(topic), Form.JSON, event, payload)
+    fastlane = Fastlane(encode_json(topic), form, event, payload)
     handovers: list[Frames | Letters] = []
     for lane, recipients in outlets.items():
         frame = fastlane.frame(PLAIN.get(lane, lane))
-        assert frame is not None
-        handovers.append(Frames(recipients, [deflate_frame(frame) if lane in PLAIN else frame], topic))
+        if frame is not None:
+            handovers.append(Frames(recipients, [deflate_frame(frame) if lane in PLAIN else frame], topic))
     if inboxes:
-        handovers.append(Letters(inboxes, topic, encode_letter(Letter(Form.JSON, event, payload))))
+        handovers.append(Letters(inboxes, topic, encode_letter(Letter(form, event, payload))))
     return handovers

@@ -2,14 +2,15 @@
 
 from roost.gateway.capacity import Capacity
 from roost.gateway.runtime import Runtime
+from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
 from roost.shared.measurements import WorkerMeasurements
 from roost.shared.usage import own_usage
 
 
-def measure_worker(runtime: Runtime, capacity: Capacity, watchdog: Watchdog) -> WorkerMeasurements:
+def measure_worker(runtime: Runtime, uplink: Uplink, capacity: Capacity, watchdog: Watchdog) -> WorkerMeasurements:
     """All counts and sizes of this worker as they stand now."""
-    uplink, traffic, clients = runtime.uplink, runtime.turn.traffic, runtime.clients
+    traffic, clients = runtime.turn.traffic, runtime.clients
     books = uplink.books.answer(runtime.drops.counts())
     return WorkerMeasurements(
         usage=own_usage(),

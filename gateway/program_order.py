@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roost.gateway.bus import Bus
     from roost.gateway.client import Client
-    from roost.gateway.uplink import Uplink
 
 
 class ProgramOrder:
@@ -18,7 +18,7 @@ class ProgramOrder:
 
     __slots__ = ("_awaited", "_client", "_held", "_uplink")
 
-    def __init__(self, uplink: "Uplink", client: "Client") -> None:
+    def __init__(self, uplink: "Bus", client: "Client") -> None:
         self._uplink = uplink
         self._client = client
         self._awaited = 0

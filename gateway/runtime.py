@@ -1,4 +1,4 @@
-"""What the channels of one worker run on: its number, its loop's clock and timers, its uplink. No decisions here."""
+"""What the channels of one worker run on: its number, its loop's clock and timers, its bus. No decisions here."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from roost.gateway.worker_inbox import WorkerInbox
 from roost.shared.bus import Form
 
 if TYPE_CHECKING:
+    from roost.gateway.bus import Bus
     from roost.gateway.channel_process import ChannelProcess
     from roost.gateway.client import Client
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.presence.replica import Replica
     from roost.gateway.raw_connection import RawConnection
-    from roost.gateway.uplink import Uplink
 
 
 class Runtime:
     """One worker's surroundings, as its clients and channels see them."""
 
     def __init__(
-        self, worker: int, endpoint: "Endpoint", loop: asyncio.AbstractEventLoop, turn: Turn, uplink: "Uplink"
+        self, worker: int, endpoint: "Endpoint", loop: asyncio.AbstractEventLoop, turn: Turn, uplink: "Bus"
     ) -> None:
         self.worker = worker
         self.endpoint = endpoint

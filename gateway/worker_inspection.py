@@ -18,6 +18,7 @@ from roost.gateway.raw_connection import ById, RawConnection
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
+from roost.gateway.uplink import Uplink
 from roost.shared.bus import Lane
 from roost.shared.control import StartWorker
 from roost.shared.frames import CloseCode
@@ -64,8 +65,9 @@ Connection = Client | RawConnection
 class WorkerInspection:
     """Looks into one worker."""
 
-    def __init__(self, runtime: Runtime, server: HostedServer, start: StartWorker) -> None:
+    def __init__(self, runtime: Runtime, uplink: Uplink, server: HostedServer, start: StartWorker) -> None:
         self._runtime = runtime
+        self._uplink = uplink
         self._server = server
         self._start = start
 
@@ -93,7 +95,7 @@ class WorkerInspection:
         rows: list[SubscriberRow] = []
         total = 0
         if not topic.startswith(RESERVED):
-            async for one in _in_slices(self._runtime.uplink.subscriptions.values()):
+            async for one in _in_slices(self._uplink.subscriptions.values()):
                 if one.topic == topic and one.standing:
                     total += 1
                     if len(rows) < limit:
@@ -103,7 +105,7 @@ class WorkerInspection:
     def _subscriber(self, subscription: Any) -> SubscriberRow:
         connection = _connection(subscription.inbox)
         return SubscriberRow(
-            self._runtime.uplink.owner(subscription),
+            self._uplink.owner(subscription),
             self._runtime.worker,
             subscription.number,
             Lane(subscription.lane),
@@ -232,7 +234,7 @@ class WorkerInspection:
     # Acting
 
     async def _broadcast(self, topic: str, event: str, payload: bytes) -> Broadcasted:
-        uplink = self._runtime.uplink
+        uplink = self._uplink
         try:
             form, data = encode_broadcast(application_topic(topic), event, msgspec.json.decode(payload))
         except (TypeError, ValueError, msgspec.DecodeError) as error:

@@ -105,7 +105,7 @@ class Worker:
         context = server_context(start.tls.certfile, start.tls.keyfile) if start.tls else None
         self._server = HostedServer(config, self._serves, https, context)
         self._watchdog = Watchdog(loop)
-        self._inspection = WorkerInspection(self._runtime, self._server, start)
+        self._inspection = WorkerInspection(self._runtime, self._uplink, self._server, start)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -172,7 +172,7 @@ class Worker:
         raise Refused(f"a worker does not know {type(message).__name__}")
 
     def _measurements(self) -> WorkerMeasurements:
-        return measure_worker(self._runtime, self._capacity, self._watchdog)
+        return measure_worker(self._runtime, self._uplink, self._capacity, self._watchdog)
 
     def _status(self) -> WorkerStatus:
         clients = self._runtime.clients

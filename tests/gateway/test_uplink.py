@@ -39,6 +39,7 @@ async def test_of_the_publishes_of_a_turn_the_first_is_timed() -> None:
         before = time.monotonic_ns()
         for _ in range(3):
             assert runtime.uplink.publish_now("room:a", Form.JSON, "news", b"{}")
+        assert isinstance(runtime.uplink, Uplink)
         timed, *others = traces(runtime.uplink)
         assert before <= timed <= time.monotonic_ns()
         assert others == [0, 0]
@@ -47,6 +48,7 @@ async def test_of_the_publishes_of_a_turn_the_first_is_timed() -> None:
 async def test_a_timed_broadcast_counts_once_when_all_of_it_is_written() -> None:
     with lone_worker() as runtime:
         uplink, outlets = runtime.uplink, [Outlet(runtime.turn), Outlet(runtime.turn)]
+        assert isinstance(uplink, Uplink)
         arrival = Arrival()
         arrival.handovers = [Frames([outlet], [b"1"], "room:a") for outlet in outlets]
         uplink.books.timed.append(time.monotonic_ns() - 10**9)
