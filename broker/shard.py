@@ -1,7 +1,7 @@
 """One incarnation of one slot: takes publishes, hands each worker its entries, repeats until acknowledged. Pure.
 
 A shard is only a table and some bookkeeping that the workers can rebuild. The rules are S1 to S7 of the delivery
-protocol (docs/architecture.md); the worker's side is `gateway/delivery.py`.
+protocol (docs/architecture.md); the worker's side is `shared/peer/delivery.py`.
 """
 
 from collections import deque

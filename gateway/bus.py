@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.gateway.local_topics import LocalTopics
-from roost.gateway.shard_link import Frames, Letters
 from roost.shared.bus import Form, Lane
+from roost.shared.peer.shard_link import Frames, Letters
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
+    from roost.shared.peer.audience import Subscription
 
 
 class Bus(Protocol):

@@ -10,8 +10,8 @@ from roost.shared.bus import Lane
 _log = logging.getLogger("roost.channel")
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 
 class Inbox(Protocol):

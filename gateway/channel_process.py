@@ -24,8 +24,8 @@ from roost.gateway.when_slow import WhenSlow
 from roost.shared.serializer import Message, Payload
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.client import Client
+    from roost.shared.peer.audience import Subscription
 
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""

@@ -11,15 +11,15 @@ from roost.gateway.parameter_filter import kind
 from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import Membership, Status
 from roost.gateway.replies import AnyReply
-from roost.gateway.shard_link import Frames
 from roost.shared import serializer
+from roost.shared.peer.shard_link import Frames
 from roost.shared.serializer import check_event, encode_broadcast
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.channel import Channel
     from roost.gateway.channel_extras import ChannelExtras
     from roost.gateway.client import Client
+    from roost.shared.peer.audience import Subscription
 
 
 _log = logging.getLogger("roost.channel")

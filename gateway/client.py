@@ -21,7 +21,6 @@ from roost.gateway.protocol import (
     Start,
     Wait,
 )
-from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
 from roost.gateway.telemetry import ClientTooSlow
 from roost.gateway.transport import Transport
@@ -29,13 +28,14 @@ from roost.gateway.when_slow import WhenSlow
 from roost.shared.bus import Lane
 from roost.shared.frames import CloseCode, Control
 from roost.shared.message_limits import MAX_FIELD_BYTES, check_fields
+from roost.shared.peer.shard_link import Frames
 from roost.shared.phash2 import hash32
 from roost.shared.serializer import BadClientMessage, Message, Reply, Serializer
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 MAX_HELD_BACK_BYTES: Final = 256 * 1024
 """Bytes of one client's messages that are being handled or wait; beyond them it is not read from."""

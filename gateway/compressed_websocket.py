@@ -1,8 +1,8 @@
 """The WebSocket of a client with whom compression is agreed; without it, nothing of this runs."""
 
-from roost.gateway.shard_link import Frames
 from roost.gateway.websocket import WebSocketTransport
 from roost.shared.deflate import deflate_frame
+from roost.shared.peer.shard_link import Frames
 
 
 class CompressedWebSocket(WebSocketTransport):

@@ -4,8 +4,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from roost.gateway.shard_link import Frames
 from roost.shared.frames import frame_payloads, is_control, is_text
+from roost.shared.peer.shard_link import Frames
 
 if TYPE_CHECKING:
     from roost.gateway.transport import Handler

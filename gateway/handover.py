@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from roost.gateway.shard_link import Echo, Frames, Handover, Letters
 from roost.gateway.turn import Turn
+from roost.shared.peer.shard_link import Echo, Frames, Handover, Letters
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
+    from roost.shared.peer.audience import Subscription
 
 
 def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscription"] = ()) -> int:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from roost.gateway.shard_link import Frames, Letters
 from roost.shared.bus import PLAIN, Form, Lane, Letter, encode_letter
 from roost.shared.deflate import deflate_frame
+from roost.shared.peer.shard_link import Frames, Letters
 from roost.shared.serializer import Fastlane, encode_json
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
+    from roost.shared.peer.audience import Subscription
 
 
 def broadcast_locally(

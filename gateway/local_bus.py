@@ -9,18 +9,18 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from roost.gateway.audience import Subscription
 from roost.gateway.handover import hand_over
 from roost.gateway.local_broadcast import broadcast_locally
 from roost.gateway.local_topics import LocalTopics
-from roost.gateway.publish_log import PUBLISH_WINDOW
 from roost.gateway.runtime import Runtime
 from roost.gateway.turn import Turn
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.publish_log import PUBLISH_WINDOW
 
 if TYPE_CHECKING:
     from roost.gateway.endpoint import Endpoint
-    from roost.gateway.shard_link import Frames, Letters
     from roost.shared.bus import Form, Lane
+    from roost.shared.peer.shard_link import Frames, Letters
 
 PUBLISH_BYTES: Final = 64
 """What a publish takes beside its payload, about."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
+    from roost.shared.peer.audience import Subscription
 
 
 class LocalTopics:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from roost.gateway.drops import Drops, Reason
 from roost.gateway.long_poll_messages import ClientMessage, is_utf8, texts
 from roost.gateway.outbox import HARD_LIMIT, Outbox
-from roost.gateway.shard_link import Frames
 from roost.shared.frames import CloseCode, is_text
+from roost.shared.peer.shard_link import Frames
 
 if TYPE_CHECKING:
     from roost.gateway.client import Client

@@ -11,8 +11,8 @@ from roost.shared.phash2 import hash32
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 MAX_MAILBOX: Final = 10_000
 """Messages that wait in a mailbox; with one more it is closed and its reader told."""

@@ -23,8 +23,8 @@ from roost.shared.topics import application_topic
 if TYPE_CHECKING:
     import asyncio
 
-    from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 MAX_HELD_BACK_BYTES: Final = 256 * 1024
 """Bytes of one client's messages that wait; beyond them it is not read from."""

@@ -6,9 +6,9 @@ Phoenix has it as `Phoenix.Socket.Transport`. Our transports and those of applic
 
 from typing import ClassVar, Protocol
 
-from roost.gateway.shard_link import Frames
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.frames import Control
+from roost.shared.peer.shard_link import Frames
 
 
 class Transport(Protocol):

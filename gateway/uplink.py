@@ -1,35 +1,28 @@
-"""A worker's sockets to the shards: bytes in and out for `Delivery`. No decisions here."""
+"""The bus as a worker's channels and mailboxes see it. No decisions here."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import zmq
-
-from roost.gateway.books import Books
-from roost.gateway.delivery import Arrival, Delivery, Open
 from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
 from roost.gateway.local_topics import LocalTopics
-from roost.gateway.shard_link import Frames, Handover, Letters
 from roost.gateway.turn import Turn
-from roost.shared.bus import BadParcel, Form, Lane, decode_worker_parcel
+from roost.shared.bus import Form, Lane
 from roost.shared.histogram import SECONDS, Histogram
-from roost.shared.pump import Dealer
+from roost.shared.peer.books import Books
+from roost.shared.peer.delivery import Arrival
+from roost.shared.peer.shard_link import Frames, Handover, Letters
+from roost.shared.peer.shard_sockets import ShardSockets
 from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import ShardMap, Slot
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
+    from roost.shared.peer.audience import Subscription
 
-TICK: Final = 0.5
-"""Seconds between two looks at the map's file and at the shards' signs of life."""
 TIMING_PERIOD: Final = 0.02
 """Seconds: at most one publish in this time is timed on its way, the first after the turn that ends it."""
-
-_log = logging.getLogger("roost.uplink")
 
 
 class Uplink:
@@ -39,14 +32,9 @@ class Uplink:
         self._run_dir = run_dir
         self._turn = turn
         self._loop = loop
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._dealers: dict[Slot, Dealer] = {}
-        self._delivery = Delivery(
-            worker, run_dir.read_map(), loop.time(), lambda publisher: run_dir.alive(worker_name(publisher))
-        )
+        self._sockets = ShardSockets(run_dir, worker, loop, self._carry_out, turn.wake)
+        self._delivery = self._sockets.delivery
         self.local_topics = LocalTopics()
-        self._ack_timer: asyncio.TimerHandle | None = None
-        self._linked = asyncio.Event()
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch
@@ -60,11 +48,10 @@ class Uplink:
         self._timing_due = 0.0
         turn.at_end = self._end_turn
         turn.wake()
-        self._tick = loop.call_later(TICK, self._on_tick)
 
     async def linked(self) -> None:
         """Wait until every shard has answered."""
-        await self._linked.wait()
+        await self._sockets.linked()
 
     def drained(self) -> bool:
         """Whether all that was published, and all that waits to be, has reached its receivers."""
@@ -186,34 +173,13 @@ class Uplink:
 
     def adopt(self, shard_map: ShardMap) -> None:
         """The map was pushed, or read from its file."""
-        self._carry_out([self._delivery.adopt(shard_map, self._loop.time())])
+        self._sockets.adopt(shard_map)
 
     def close(self) -> None:
         """Close all sockets."""
-        self._tick.cancel()
-        if self._ack_timer is not None:
-            self._ack_timer.cancel()
-        for slot in list(self._dealers):
-            self._disconnect(slot)
-        self._context.destroy(linger=0)
+        self._sockets.close()
 
-    # Sockets
-
-    def _readable(self, slot: Slot) -> None:
-        dealer = self._dealers.get(slot)
-        if dealer is None:
-            return
-        arrivals = []
-        now = self._loop.time()
-        for data in dealer.drain():
-            try:
-                parcel = decode_worker_parcel(data)
-            except BadParcel as error:
-                _log.error("shard %s sent what is no parcel: %s", slot, error)
-                continue
-            arrivals.append(self._delivery.receive(slot, parcel, now))
-        if arrivals:
-            self._carry_out(arrivals)
+    # What arrives
 
     def _carry_out(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:
@@ -232,9 +198,6 @@ class Uplink:
             for ticket, number in arrival.admitted:
                 if not ticket.done():
                     ticket.set_result(number)
-        if not self._linked.is_set() and self._delivery.linked():
-            self._linked.set()
-        self._turn.wake()
 
     def _hand_over(self, handovers: list[Handover]) -> None:
         departed = self._delivery.departed
@@ -262,42 +225,4 @@ class Uplink:
         if now >= self._timing_due:
             self._times_next = True
             self._timing_due = now + TIMING_PERIOD
-        self._change_sockets()
-        for slot, parcel in self._delivery.flush(now):
-            dealer = self._dealers[slot]
-            dealer.send(parcel)
-            if dealer.readable():
-                self._loop.call_soon(self._readable, slot)
-        deadline = self._delivery.deadline()
-        if deadline is not None and self._ack_timer is None:
-            self._ack_timer = self._loop.call_at(deadline, self._on_ack_due)
-
-    def _on_ack_due(self) -> None:
-        self._ack_timer = None
-        self._flush()
-
-    def _on_tick(self) -> None:
-        self._tick = self._loop.call_later(TICK, self._on_tick)
-        if self._run_dir.map_changed():
-            self.adopt(self._run_dir.read_map())
-        self._delivery.tick(self._loop.time())
-        self._turn.wake()
-
-    def _change_sockets(self) -> None:
-        changes, self._delivery.sockets = self._delivery.sockets, []
-        for change in changes:
-            self._disconnect(change.slot)
-            if isinstance(change, Open):
-                self._connect(change)
-
-    def _connect(self, change: Open) -> None:
-        path = self._run_dir.bus_socket(change.slot, change.incarnation)
-        dealer = Dealer(self._context, path, self._delivery.worker, change.session)
-        self._dealers[change.slot] = dealer
-        self._loop.add_reader(dealer.descriptor, self._readable, change.slot)
-
-    def _disconnect(self, slot: Slot) -> None:
-        dealer = self._dealers.pop(slot, None)
-        if dealer is not None:
-            self._loop.remove_reader(dealer.descriptor)
-            dealer.close()
+        self._sockets.flush()

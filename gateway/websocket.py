@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from roost.gateway.drops import Drops, Reason
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES, BinaryMessage, ControlMessage, FrameReader
 from roost.gateway.outbox import HARD_LIMIT, Outbox
-from roost.gateway.shard_link import Frames
 from roost.shared.frames import CloseCode
+from roost.shared.peer.shard_link import Frames
 
 if TYPE_CHECKING:
     from roost.gateway.capacity import Place

@@ -10,8 +10,8 @@ from roost.shared.phash2 import hash32
 from roost.shared.topics import worker_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 _log = logging.getLogger("roost.worker")
 

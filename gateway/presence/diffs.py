@@ -25,9 +25,9 @@ from roost.gateway.presence.presence_set import PresenceSet
 from roost.shared.serializer import encode_json
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.presence.presence import Presence
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 DIFF: Final = "presence_diff"
 

@@ -20,10 +20,10 @@ from roost.shared.bus import BadParcel, Form, Lane, decode_letter
 from roost.shared.phash2 import hash32
 
 if TYPE_CHECKING:
-    from roost.gateway.audience import Subscription
     from roost.gateway.channel import Channel
     from roost.gateway.presence.presence import Presence
     from roost.gateway.runtime import Runtime
+    from roost.shared.peer.audience import Subscription
 
 GREETING: Final = 0.05
 """Seconds that a new replica waits for further answers to its greeting before it asks the best of them."""

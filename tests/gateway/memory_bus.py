@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from roost.broker.shard import THROUGH_DELAY, Shard
-from roost.gateway.audience import Subscription
-from roost.gateway.delivery import Arrival, Delivery, Open
-from roost.gateway.shard_link import ACK_DELAY, Echo, Frames, Letters
 from roost.shared.bus import Form, Lane, decode_shard_parcel, decode_worker_parcel
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.delivery import Arrival, Delivery, Open
+from roost.shared.peer.shard_link import ACK_DELAY, Echo, Frames, Letters
 from roost.shared.phash2 import hash32
 from roost.shared.shard_map import ShardMap, Slot
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from roost.gateway.audience import Subscription
 from roost.gateway.handover import hand_over
-from roost.gateway.shard_link import Frames, Handover, Letters
 from roost.gateway.turn import Turn
 from roost.shared.bus import Lane
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.shard_link import Frames, Handover, Letters
 
 
 class Member:

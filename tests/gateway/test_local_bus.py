@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from websockets.datastructures import Headers
 
 from roost import Channel, Endpoint, Ok, Presence, Socket, Transport, event, intercept
-from roost.gateway.audience import Subscription
 from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
 from roost.gateway.letters import open_letter
 from roost.gateway.local_bus import LocalBus, local_runtime
-from roost.gateway.publish_log import PUBLISH_WINDOW
 from roost.gateway.runtime import Runtime
 from roost.gateway.turn import Turn
 from roost.shared.bus import Form, Lane
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.publish_log import PUBLISH_WINDOW
 
 INFO = ConnectInfo(PeerData("10.0.0.7", 1), Uri("http", "localhost", 80, "/", ""), Headers())
 LIMIT = 5.0

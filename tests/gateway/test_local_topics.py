@@ -1,11 +1,11 @@
 """A worker's own subscribers by topic."""
 
-from roost.gateway.audience import Subscription
 from roost.gateway.local_broadcast import broadcast_locally
 from roost.gateway.local_topics import LocalTopics
-from roost.gateway.shard_link import Frames, Letters
 from roost.shared.bus import Form, Lane, decode_letter
 from roost.shared.frames import frame_payload
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.shard_link import Frames, Letters
 
 
 def subscription(number: int, topic: str, lane: Lane = Lane.V2, intercepts: tuple[str, ...] = ()) -> Subscription:

@@ -14,9 +14,9 @@ from roost.gateway.long_poll_messages import ClientMessage
 from roost.gateway.long_poll_session import LongPollSession
 from roost.gateway.mount import LongPoll
 from roost.gateway.runtime import Runtime
-from roost.gateway.shard_link import Frames
 from roost.gateway.socket import Socket
 from roost.shared.frames import CloseCode, binary_frame, text_frame
+from roost.shared.peer.shard_link import Frames
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
 from tests.gateway.loops import LIMIT, Play

@@ -9,9 +9,9 @@ import pytest
 from websockets.frames import Close, Frame, Opcode
 
 from roost.gateway.handover import hand_over
-from roost.gateway.shard_link import Frames, Handover
 from roost.gateway.websocket import MAX_FRAMES_A_TURN
 from roost.shared.frames import CloseCode
+from roost.shared.peer.shard_link import Frames, Handover
 from tests.gateway.lone_worker import lone_worker
 from tests.gateway.loops import LIMIT, Play
 from tests.gateway.test_websocket import HEARTBEAT, Connection, connected, numbered

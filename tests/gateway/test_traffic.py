@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.gateway.handover import hand_over
-from roost.gateway.shard_link import Frames, Handover
 from roost.gateway.traffic import Traffic
 from roost.gateway.turn import Turn
 from roost.gateway.websocket import _joined
+from roost.shared.peer.shard_link import Frames, Handover
 
 frames = st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=4)
 

@@ -4,11 +4,11 @@ import time
 
 import msgspec
 
-from roost.gateway.delivery import Arrival
-from roost.gateway.shard_link import Frames
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.shared.bus import Form
+from roost.shared.peer.delivery import Arrival
+from roost.shared.peer.shard_link import Frames
 from tests.gateway.lone_worker import lone_worker
 
 

@@ -23,7 +23,7 @@ HELPER = Call("chat.database", "fetch", "/srv/chat/database.py", 34)
 CLIENT = Call("requests.api", "get", f"{PACKAGES}/requests/api.py", 73)
 SOCKET = Call("ssl", "SSLSocket.read", f"{LIBRARY}/ssl.py", 1107)
 RUNNER = Call("roost.gateway.eager", "Runner.run", "/opt/roost/gateway/eager.py", 47)
-DELIVERY = Call("roost.gateway.delivery", "Delivery.deliver", "/opt/roost/gateway/delivery.py", 129)
+DELIVERY = Call("roost.shared.peer.delivery", "Delivery.deliver", "/opt/roost/shared/peer/delivery.py", 129)
 BOTTOM = (RUNNER, DELIVERY)
 
 

@@ -18,10 +18,10 @@ from roost.gateway.client import Client
 from roost.gateway.handover import hand_over
 from roost.gateway.idle_wheel import IdleWheel
 from roost.gateway.runtime import Runtime
-from roost.gateway.shard_link import Frames, Handover
 from roost.gateway.socket import Socket
 from roost.gateway.websocket import WebSocketTransport
 from roost.shared.frames import CloseCode, text_frame
+from roost.shared.peer.shard_link import Frames, Handover
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
 from tests.gateway.loops import LIMIT, Play

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from roost.gateway.audience import Subscription
 from roost.gateway.program_order import ProgramOrder
-from roost.gateway.shard_link import Frames
 from roost.shared.bus import Form, Lane, decode_letter
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.shard_link import Frames
 from roost.shared.phash2 import hash32
 from tests.simulation.promises import Broken, Listener, Publication
 

@@ -6,8 +6,8 @@ from itertools import count
 
 from roost.broker.pool import Phase, fresh, phase
 from roost.broker.shard import Shard
-from roost.gateway.delivery import Open
 from roost.shared.bus import Batch, Publish, ShardParcel, WorkerParcel
+from roost.shared.peer.delivery import Open
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.simulation.clock import Clock
 from tests.simulation.network import Connection, Lane, Network

@@ -8,8 +8,8 @@ from roost.broker import pool
 from roost.broker.fanout import Fanout
 from roost.broker.shard import Shard
 from roost.broker.topic_table import TopicTable
-from roost.gateway.shard_link import ShardLink
 from roost.shared.bus import Hello, Publish, Welcome
+from roost.shared.peer.shard_link import ShardLink
 from tests.simulation.planting import after, always, before, fault, instead
 from tests.simulation.scenario import Scenario
 from tests.simulation.shard import SimShard

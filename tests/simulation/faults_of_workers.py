@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from roost.gateway import shard_link
-from roost.gateway.audience import Audience
-from roost.gateway.delivery import Delivery
 from roost.gateway.program_order import ProgramOrder
-from roost.gateway.publish_log import PublishLog
-from roost.gateway.shard_link import Echo, ShardLink
 from roost.shared.bus import Hello, Subscribed, Unsubscribe
+from roost.shared.peer import shard_link
+from roost.shared.peer.audience import Audience
+from roost.shared.peer.delivery import Delivery
+from roost.shared.peer.publish_log import PublishLog
+from roost.shared.peer.shard_link import Echo, ShardLink
 from tests.simulation import worker as worker_shell
 from tests.simulation.planting import after, always, before, fault, instead
 from tests.simulation.worker import SimWorker

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.gateway.delivery import Arrival, Delivery, Open
 from roost.gateway.handover import hand_over
 from roost.gateway.turn import Turn
 from roost.shared.bus import Form, Lane, decode_worker_parcel
+from roost.shared.peer.delivery import Arrival, Delivery, Open
 from roost.shared.shard_map import ShardMap, Slot
 from tests.simulation.client import INTERCEPTED, Channel, Client
 from tests.simulation.clock import Process

@@ -10,8 +10,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from roost.gateway.audience import Audience, Subscription
-from roost.gateway.books import Books
 from roost.shared.bus import (
     Batch,
     Change,
@@ -23,6 +21,8 @@ from roost.shared.bus import (
     encode_parcel,
     unpack_numbers,
 )
+from roost.shared.peer.audience import Audience, Subscription
+from roost.shared.peer.books import Books
 from roost.shared.shard_map import Slot
 
 ACK_DELAY: Final = 0.05

@@ -10,10 +10,6 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from roost.gateway.audience import Subscription
-from roost.gateway.books import Books
-from roost.gateway.publish_log import PUBLISH_WINDOW, PublishLog, Waiting
-from roost.gateway.shard_link import Echo, Handover, ShardLink
 from roost.shared.bus import (
     Batch,
     Form,
@@ -30,6 +26,10 @@ from roost.shared.bus import (
     WorkerParcel,
     encode_item,
 )
+from roost.shared.peer.audience import Subscription
+from roost.shared.peer.books import Books
+from roost.shared.peer.publish_log import PUBLISH_WINDOW, PublishLog, Waiting
+from roost.shared.peer.shard_link import Echo, Handover, ShardLink
 from roost.shared.shard_map import ShardMap, Slot
 
 if TYPE_CHECKING:

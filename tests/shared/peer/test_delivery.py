@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from roost.gateway.books import Books
-from roost.gateway.delivery import Delivery
-from roost.gateway.shard_link import MAX_DEAD, ShardLink
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.bus import Form, Lane, decode_letter
 from roost.shared.frames import frame_payload
+from roost.shared.peer.books import Books
+from roost.shared.peer.delivery import Delivery
+from roost.shared.peer.shard_link import MAX_DEAD, ShardLink
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.gateway.memory_bus import LONGEST_DELAY, Holder, MemoryBus, Subscriber
 

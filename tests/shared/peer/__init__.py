@@ -1,0 +1,1 @@
+"""Tests of a peer's side of the bus."""
