@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import time
 from typing import Any, Final, TypeVar
 
@@ -42,6 +41,7 @@ from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import BrokerMeasurements, ShardMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
+from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
@@ -85,15 +85,14 @@ class Broker:
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or `roost stop`. Raises CannotStart when the shards cannot be kept alive."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        hear_stop_signals(self._stop.set)
         self._run_dir.remove_sockets()
         self._shards.start()
         server = await asyncio.start_unix_server(self._serve, self._run_dir.control_socket)
         _log.info("%d shards in %s", len(self._shards.map.slots()), self._run_dir.path)
         self._shards.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
+        finish_undisturbed()
         server.close()
         await self._stop_gateways()
         await self._shards.stop()

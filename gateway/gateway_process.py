@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import time
 from contextlib import ExitStack
 from typing import Any, Final
@@ -50,6 +49,7 @@ from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import NodeMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
+from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
 from roost.shared.supervisor import Child, Supervisor
 
 ANSWER_LIMIT: Final = 1.0
@@ -100,15 +100,14 @@ class Gateway:
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        hear_stop_signals(self._stop.set)
         linking = asyncio.ensure_future(self._keep_link())
         if self._admin is not None:
             self._admin.start()
         self._scaling = WorkerScaling(self._workers, self._next_worker, self._pace, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
         await self._stop.wait()
+        finish_undisturbed()
         self._scaling.stop()
         self._drain.stop()
         await self._stop_workers()

@@ -36,6 +36,13 @@ def descendants(pid: int) -> set[int]:
     return found | {below for child in found for below in descendants(child)}
 
 
+def ended_by_themselves(node: Node) -> bool:
+    """Whether honcho saw both processes end as they should."""
+    told = node.logged()
+    assert told.count("(rc=0)") == 2, told
+    return "Traceback" not in told
+
+
 def test_honcho_starts_the_node_of_the_procfile_and_ctrl_c_ends_it_within_two_seconds(idle_node: Node) -> None:
     process = honcho(idle_node)
     try:
@@ -48,7 +55,20 @@ def test_honcho_starts_the_node_of_the_procfile_and_ctrl_c_ends_it_within_two_se
         assert took < 2.0, f"{took:.2f} s\n{idle_node.logged()}"
         assert not any(map(lives, pids))
         assert not any(path.is_socket() for path in idle_node.run_dir.rglob("*"))
-        assert "Traceback" not in idle_node.logged()
+        assert ended_by_themselves(idle_node)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_honcho_tells_of_two_processes_that_ended_by_themselves_when_roost_stop_was_asked(idle_node: Node) -> None:
+    """It signals the gateway when the broker has ended, and that is just when the gateway ends, too."""
+    process = honcho(idle_node)
+    try:
+        wait_for(lambda: "serving examples.numbers:endpoint" in idle_node.logged(), "it serves", idle_node.logged)
+        assert idle_node.run("stop").returncode == 0
+        assert process.wait(5) == 0
+        assert ended_by_themselves(idle_node)
     finally:
         process.kill()
         process.wait()
