@@ -246,7 +246,8 @@ class ChannelProcess(ChannelMailbox):
         if error is None and not isinstance(value, Ok | Error):
             error = TypeError(f"join returned {kind(value)}; it returns Ok(reply) or Error(reason)")
         if error is not None:
-            self.log_crash(error, "join")
+            if not self.client.closed:
+                self.log_crash(error, "join")
             self._refuse(JOIN_CRASHED)
         elif self.client.closed:
             self._end("closed", graceful=True)

@@ -35,18 +35,18 @@ class OwnLane:
     lane: Final = Lane.LETTER
 
     def __init__(self, serializer: Serializer) -> None:
-        self._serializer = serializer
+        self.serializer = serializer
         self._last: tuple[bytes, bytes | None] = (b"", None)
 
     def decode(self, data: bytes, binary: bool) -> Message:
         """A client's message, its payload as JSON text or bytes. Raises BadClientMessage."""
         try:
-            message = self._serializer.decode(data if binary else data.decode())
+            message = self.serializer.decode(data if binary else data.decode())
             payload: Any = message.payload
             if not isinstance(payload, Raw | bytes):
                 message.payload = Raw(encode_json(payload))
         except Exception as error:
-            raise BadClientMessage(f"{type(self._serializer).__name__} cannot decode it: {error!r}") from error
+            raise BadClientMessage(f"{type(self.serializer).__name__} cannot decode it: {error!r}") from error
         return message
 
     def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
@@ -81,5 +81,5 @@ class OwnLane:
         return self._frame(Message(None, None, topic, opened.event, payload))
 
     def _frame(self, message: Message) -> bytes:
-        data = self._serializer.encode(message)
+        data = self.serializer.encode(message)
         return text_frame(data.encode()) if isinstance(data, str) else binary_frame(data)

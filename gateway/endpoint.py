@@ -1,7 +1,7 @@
 """What an application makes one of: where its sockets are mounted, and what serves everything else."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from roost.gateway.calls import CALL_LIMIT, ChannelAddress
 from roost.gateway.connect_info import ConnectInfo
@@ -22,6 +22,8 @@ from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.runtime import Runtime
+
+Options = TypeVar("Options", WebSocket, LongPoll)
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -68,12 +70,12 @@ class Endpoint:
         path: str,
         socket: type[Socket | RawSocket],
         *,
-        websocket: WebSocket | None = None,
-        longpoll: LongPoll | None = None,
+        websocket: WebSocket | bool = True,
+        longpoll: LongPoll | bool = False,
         auth_token: bool = False,
     ) -> Mount:
         """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`, and with
-        `longpoll=LongPoll()` at `/socket/longpoll` too.
+        `longpoll=True` at `/socket/longpoll` too. In place of True stand options, `LongPoll(window=20)` say.
 
         A segment `:name` of the path stands for any text, which becomes a parameter. With `auth_token` the client may
         give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
@@ -81,8 +83,8 @@ class Endpoint:
         mount = make_mount(
             path,
             socket,
-            websocket or WebSocket(),
-            longpoll,
+            _options(websocket, WebSocket),
+            _options(longpoll, LongPoll),
             auth_token=auth_token,
             check_origin=self._check_origin,
             raw=issubclass(socket, RawSocket),
@@ -146,3 +148,10 @@ class Endpoint:
         if self._host is None:
             self._host = host
         runtime.presences = [presence.serve(runtime) for presence in self.presences]
+
+
+def _options(given: Options | bool, kind: type[Options]) -> Options | None:
+    """A transport's options: None if it is not served."""
+    if given is True:
+        return kind()
+    return None if given is False else given

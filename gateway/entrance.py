@@ -176,7 +176,7 @@ class Entrance(asyncio.Protocol):
         runtime = self._site.runtime
         mount = found.mount
         candidate = review(mount, found.params, request, around, runtime.endpoint.host)
-        return candidate, *await ask_application(runtime, mount.socket, mount.websocket, candidate)
+        return candidate, *await ask_application(runtime, mount.socket, mount.over_websocket, candidate)
 
     def _admitted(self, mount: "Mount", request: RequestHead, value: Any, error: BaseException | None) -> None:
         if self._transport.is_closing():
@@ -198,7 +198,8 @@ class Entrance(asyncio.Protocol):
         if site.closed:
             self._send_elsewhere()
             return
-        compression = accept_offer(request.headers) if mount.websocket.compress else None
+        options = mount.over_websocket
+        compression = accept_offer(request.headers) if options.compress else None
         try:
             accepted = site.judge.accept(request, candidate.subprotocol, compression)
         except Refused as refused:
@@ -209,10 +210,10 @@ class Entrance(asyncio.Protocol):
         websocket = (CompressedWebSocket if compression else WebSocketTransport)(
             transport,
             site.runtime.turn,
-            site.wheel(mount),
+            site.idle_wheel(options.timeout),
             site.runtime.drops,
-            mount.websocket.max_outbound_bytes,
-            mount.websocket.max_frame_size,
+            options.max_outbound_bytes,
+            options.max_frame_size,
             self._place,
         )
         serializer = candidate.serializer

@@ -142,13 +142,16 @@ class Judge:
         headers = head.headers
         kind = (head.method, *["\n".join(headers.get_all(name)) for name in _JUDGED])
         keys = headers.get_all("sec-websocket-key")
-        if kind in self._passed and len(keys) == 1 and _KEY.fullmatch(keys[0]):
+        hosts = headers.get_all("host")
+        if kind in self._passed and len(hosts) == 1 and len(keys) == 1 and _KEY.fullmatch(keys[0]):
             return accept_key(keys[0])
-        request = Request(head.path, headers, method=head.method, protocol="HTTP/1.1")
+        if offence := _offence(headers):
+            raise Refused(HTTPStatus.BAD_REQUEST, offence)
+        request = Request(head.path, _one_upgrade(headers), method=head.method, protocol="HTTP/1.1")
         try:
             accept, _, _ = self._protocol.process_request(request)
         except InvalidHandshake as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, _offence(headers) or str(error)) from None
+            raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
         if len(self._passed) < MAX_REMEMBERED:
             self._passed.add(kind)
         return accept
@@ -165,6 +168,11 @@ def response(status: int, body: str | bytes = b"", kind: str = "text/plain; char
 
 def _offence(headers: Headers) -> str | None:
     """The first header that makes the request no WebSocket upgrade, in the words of Phoenix's adapter."""
+    hosts = headers.get_all("host")
+    if not hosts:
+        return "'host' header is absent"
+    if len(hosts) > 1:
+        return f"'host' header must be there once, got {_list(hosts)}"  # RFC 9112, section 3.2
     connection = _tokens(headers, "connection")
     if "upgrade" not in connection:
         return f"'connection' header must contain 'upgrade', got {_list(connection)}"
@@ -177,6 +185,14 @@ def _offence(headers: Headers) -> str | None:
     if version != ["13"]:
         return f"'sec-websocket-version' header must equal '13', got {_list(version)}"
     return None
+
+
+def _one_upgrade(headers: Headers) -> Headers:
+    """For the library, which wants the protocol alone where a list may stand."""
+    one = headers.copy()
+    del one["upgrade"]
+    one["upgrade"] = "websocket"
+    return one
 
 
 def _tokens(headers: Headers, name: str) -> list[str]:

@@ -118,7 +118,6 @@ class LongPolling:
         if not is_admitted(socket, verdict):
             refuse(socket, verdict)
             return None
-        assert candidate.serializer is not None  # raw sockets are not mounted by long-poll
         return self._sessions.open(options, self._wheel(options), socket, candidate.serializer, place)
 
     def _wheel(self, options: "LongPoll") -> "IdleWheel[LongPollSession]":

@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from roost.shared.frames import frame_payloads
+from roost.gateway.custom_serializer import OwnLane
+from roost.gateway.serializers import Served
+from roost.shared.frames import frame_payloads, is_text
 from roost.shared.serializer import V2, Reply, Serializer, V2Serializer
 
 MAX_BODY_BYTES: Final = 8_000_000
@@ -67,23 +69,42 @@ def answer(status: int, token: str | None = None, messages: Sequence[str] | None
     return msgspec.json.encode(body)
 
 
+def require_text(frame: bytes) -> bytes:
+    """The frame. Raises TypeError if it is a binary message: phoenix.js reads none in the answer to a poll."""
+    if not is_text(frame):
+        raise TypeError("this client polls, and a poll is not answered with binary messages")
+    return frame
+
+
 class TextOnlyV2(V2Serializer):
-    """V2 for clients that poll: phoenix.js reads no binary message there, so sending one is an error, as in V1."""
+    """V2 for clients that poll: sending a binary message is an error, as in V1."""
 
     def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
-        if isinstance(payload, bytes):
-            raise TypeError("this client polls, and a poll is not answered with binary messages")
-        return super().push(join_ref, ref, topic, event, payload)
+        return require_text(super().push(join_ref, ref, topic, event, payload))
 
     def reply(self, reply: Reply) -> bytes:
-        if isinstance(reply.response, bytes):
-            raise TypeError("this client polls, and a poll is not answered with binary messages")
-        return super().reply(reply)
+        return require_text(super().reply(reply))
+
+
+class TextOnlyLane(OwnLane):
+    """An application's serializer for clients that poll."""
+
+    def push(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> bytes:
+        return require_text(super().push(join_ref, ref, topic, event, payload))
+
+    def reply(self, reply: Reply) -> bytes:
+        return require_text(super().reply(reply))
 
 
 _TEXT_ONLY_V2: Final = TextOnlyV2()
 
 
-def serializer_for_polls(serializer: Serializer) -> Serializer:
-    """What stands for a serializer where a client polls."""
+def serializers_for_polls(served: Served) -> Served:
+    """What stands for serializers where a client polls."""
+    return tuple((_text_only(serializer), requirement) for serializer, requirement in served)
+
+
+def _text_only(serializer: Serializer) -> Serializer:
+    if isinstance(serializer, OwnLane):
+        return TextOnlyLane(serializer.serializer)
     return _TEXT_ONLY_V2 if serializer is V2 else serializer

@@ -6,7 +6,6 @@ from websockets.datastructures import Headers
 
 from roost.gateway.connect_info import ConnectInfo, PeerData
 from roost.gateway.handshake import choose_serializer
-from roost.gateway.long_poll_messages import serializer_for_polls
 from roost.gateway.mount import LongPoll, Mount
 from roost.gateway.review import Candidate, Surroundings, check_origin, read_uri
 
@@ -62,7 +61,8 @@ def review_poll(mount: Mount, options: LongPoll, params: dict[str, Any], request
         auth_token=request.header("x-phoenix-authtoken") if mount.auth_token else None,
         custom=options.connect_info,
     )
-    return Candidate(params, info, serializer_for_polls(choose_serializer(params)), None)
+    served = mount.longpoll_serializers
+    return Candidate(params, info, choose_serializer(params, served) if served else None, None)
 
 
 def presented_token(request: LongPollRequest, params: dict[str, Any]) -> Any:

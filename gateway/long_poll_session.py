@@ -7,15 +7,15 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from roost.gateway.drops import Drops, Reason
-from roost.gateway.long_poll_messages import ClientMessage, is_utf8, texts
+from roost.gateway.long_poll_messages import ClientMessage, is_utf8, require_text, texts
 from roost.gateway.outbox import HARD_LIMIT, Outbox
-from roost.shared.frames import CloseCode, is_text
+from roost.shared.frames import CloseCode, is_control, is_text
 from roost.shared.peer.shard_link import Frames
 
 if TYPE_CHECKING:
-    from roost.gateway.client import Client
     from roost.gateway.idle_wheel import IdleWheel
     from roost.gateway.mount import LongPoll
+    from roost.gateway.transport import Handler
     from roost.gateway.turn import Turn
 
 ANSWER_BYTES: Final = 1024 * 1024
@@ -63,7 +63,7 @@ class LongPollSession:
         self._wheel = wheel
         self._drops = drops
         self._ended = ended
-        self._client: Client | None = None
+        self._handler: Handler | None = None
         self._outbox = Outbox(options.max_outbound_bytes)
         self._collected = False
         self._held = 0
@@ -75,9 +75,9 @@ class LongPollSession:
         self._post: _Post | None = None
         wheel.add(self)
 
-    def open(self, client: "Client") -> None:
-        """The client is connected: from now on it is told what arrives."""
-        self._client = client
+    def open(self, handler: "Handler") -> None:
+        """The client is connected: from now on its handler is told what arrives."""
+        self._handler = handler
 
     @property
     def waiting(self) -> int:
@@ -121,11 +121,15 @@ class LongPollSession:
     # Told by the client's channels
 
     def send(self, frame: bytes | Frames) -> None:
-        """Put a frame, or broadcasts, to what waits for the next poll."""
+        """Put a frame, or broadcasts, to what waits for the next poll. Raises TypeError for a binary message.
+
+        There are no pings: a client that polls is heard by its polls.
+        """
         if isinstance(frame, Frames):
             for one in frame.frames:
                 self._broadcast(one, frame.topic)
-        elif not self.closed:
+        elif not self.closed and not is_control(frame):
+            require_text(frame)
             traffic = self._turn.traffic
             traffic.replies_sent += 1
             traffic.bytes_sent += len(frame)
@@ -187,16 +191,16 @@ class LongPollSession:
     # Inward
 
     def _receive(self) -> None:
-        post, client = self._post, self._client
-        while post is not None and post.messages and client is not None and not self._unread():
+        post, handler = self._post, self._handler
+        while post is not None and post.messages and handler is not None and not self._unread():
             data, binary = post.messages.popleft()
             self._turn.traffic.messages_received += 1
             self._turn.traffic.bytes_received += len(data)
             if not binary and not is_utf8(data):
-                _log.info("ending long-poll session %d: a text message is not UTF-8", client.socket.number)
+                _log.info("ending a long-poll session: a text message is not UTF-8")
                 self.close(CloseCode.INVALID_DATA)
             else:
-                client.receive(data, binary=binary)
+                handler.receive(data, binary=binary)
             if self.closed:
                 return
         if post is None or self._post is not post:
@@ -222,12 +226,12 @@ class LongPollSession:
 
     def _broadcast(self, frame: bytes, topic: str) -> None:
         reason: Reason | None
-        if self.closed or self._client is None:
+        if self.closed or self._handler is None:
             reason = Reason.CLOSED
         elif not is_text(frame):
             reason = Reason.NO_BINARY
         else:
-            reason = self._outbox.broadcast(frame, topic, self._client.when_slow(topic), self._held)
+            reason = self._outbox.broadcast(frame, topic, self._handler.when_slow(topic), self._held)
         if reason is not None:
             self._drops.add(reason)
         if reason is Reason.SLOW_DISCONNECT:
@@ -243,6 +247,8 @@ class LongPollSession:
         return self._held + self._outbox.size
 
     def _disconnect_slow(self) -> None:
+        if self._handler is not None and not self.closed:
+            self._handler.too_slow(self._waiting())
         self._drop_all(Reason.SLOW_DISCONNECT)
         self.close(CloseCode.TOO_SLOW)
 
@@ -253,6 +259,6 @@ class LongPollSession:
     def _end(self) -> None:
         self._drop_all(Reason.CLOSED)
         self._ended()
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.close()

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.calls import CallFailed, Question
-from roost.gateway.client import Client
+from roost.gateway.connecting import open_handler
 from roost.gateway.long_poll_address import SessionAddress, new_address
 from roost.gateway.long_poll_messages import ClientMessage
 from roost.gateway.long_poll_session import LongPollSession
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from roost.gateway.capacity import Place
     from roost.gateway.idle_wheel import IdleWheel
     from roost.gateway.mount import LongPoll
+    from roost.gateway.raw_socket import RawSocket
     from roost.gateway.runtime import Runtime
     from roost.gateway.socket import Socket
     from roost.shared.serializer import Serializer
@@ -52,8 +53,8 @@ class LongPollSessions:
         self,
         options: "LongPoll",
         wheel: "IdleWheel[LongPollSession]",
-        socket: "Socket",
-        serializer: "Serializer",
+        socket: "Socket | RawSocket",
+        serializer: "Serializer | None",
         place: "Place",
     ) -> SessionAddress:
         """Begin a session of a client that was let in; it gives back its place when it ends."""
@@ -64,9 +65,13 @@ class LongPollSessions:
             del self._own[address.number]
             place.leave()
 
+        def begin() -> None:
+            session.open(open_handler(runtime, socket, serializer, session))
+
         session = LongPollSession(options, runtime.turn, wheel, runtime.drops, ended, place.address)
         self._own[address.number] = (address.key, session)
-        session.open(Client(runtime, socket, serializer, session))
+        # Its code is run from no task (see `Runner`), and a request is one.
+        asyncio.get_running_loop().call_soon(begin)
         return address
 
     def name_poll(self) -> PollName:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.frame_reader import MAX_MESSAGE_BYTES
+from roost.gateway.long_poll_messages import serializers_for_polls
 from roost.gateway.origin import CheckOrigin, OriginPolicy, read_check_origin
 from roost.gateway.outbox import MAX_OUTBOUND_BYTES
 from roost.gateway.serializers import BUILT_IN, DEFAULT_SERIALIZERS, Served, read_serializers
@@ -110,7 +111,8 @@ class Mount:
 
     path: str
     socket: "type[Socket | RawSocket]"
-    websocket: WebSocket
+    websocket: WebSocket | None
+    """None if it is not served."""
     auth_token: bool = False
     """Whether a token is taken from the sub-protocols that the client offers."""
     origin_policy: OriginPolicy | None = None
@@ -120,19 +122,27 @@ class Mount:
     longpoll_origin_policy: OriginPolicy | None = None
     """None lets every page poll."""
     serializers: Served = BUILT_IN
-    """Empty for a raw socket: its messages are the application's own."""
+    """Over WebSocket; empty for a raw socket: its messages are the application's own."""
+    longpoll_serializers: Served = BUILT_IN
+    """The same over long-poll."""
+
+    @property
+    def over_websocket(self) -> WebSocket:
+        """The options of a mount that is served over WebSocket."""
+        assert self.websocket is not None
+        return self.websocket
 
     @property
     def subprotocols(self) -> Sequence[str] | None:
         """Those that are served; None if offers are ignored."""
-        served = self.websocket.subprotocols
+        served = self.websocket.subprotocols if self.websocket is not None else None
         return (PHOENIX, *(served or ())) if self.auth_token else served
 
 
 def make_mount(
     path: str,
     socket: "type[Socket | RawSocket]",
-    websocket: WebSocket,
+    websocket: WebSocket | None,
     longpoll: LongPoll | None = None,
     *,
     auth_token: bool,
@@ -144,19 +154,30 @@ def make_mount(
     `raw`: the socket has no channels, and so no serializers.
     """
     check_path(path)
-    policy = _origin_policy(path, websocket, check_origin)
-    serializers = () if raw else read_serializers(websocket.serializers)
-    if longpoll is None:
-        return Mount(path, socket, websocket, auth_token, policy, serializers=serializers)
-    if raw:
-        raise ValueError(f"{path}: a raw socket is served over WebSocket only, not by long-poll")
-    if longpoll.path == websocket.path:
+    if websocket is None and longpoll is None:
+        raise ValueError(f"{path}: a socket is served over WebSocket, over long-poll or over both, not over neither")
+    if websocket is not None and longpoll is not None and longpoll.path == websocket.path:
         raise ValueError(f"{path}: WebSocket and long-poll cannot both be at {websocket.path!r}")
-    polling = _origin_policy(path, longpoll, check_origin)
-    return Mount(path, socket, websocket, auth_token, policy, longpoll, polling, serializers)
+    return Mount(
+        path,
+        socket,
+        websocket,
+        auth_token,
+        _origin_policy(path, websocket, check_origin),
+        longpoll,
+        _origin_policy(path, longpoll, check_origin),
+        _serializers(websocket, raw=raw),
+        serializers_for_polls(_serializers(longpoll, raw=raw)),
+    )
 
 
-def _origin_policy(path: str, options: TransportOptions, check_origin: CheckOrigin) -> OriginPolicy | None:
+def _serializers(options: TransportOptions | None, *, raw: bool) -> Served:
+    return () if raw or options is None else read_serializers(options.serializers)
+
+
+def _origin_policy(path: str, options: TransportOptions | None, check_origin: CheckOrigin) -> OriginPolicy | None:
+    if options is None:
+        return None
     own = options.check_origin
     policy = read_check_origin(check_origin if own is None else own)
     if policy is None and not options.check_csrf:

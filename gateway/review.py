@@ -72,7 +72,7 @@ def review(
         request.headers,
         auth_token=auth_token,
         subprotocol=subprotocol,
-        custom=mount.websocket.connect_info,
+        custom=mount.over_websocket.connect_info,
     )
     serializer = choose_serializer(params, mount.serializers) if mount.serializers else None
     return Candidate(params, info, serializer, subprotocol)

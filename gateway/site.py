@@ -16,14 +16,14 @@ from roost.gateway.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
     from roost.gateway.capacity import Capacity, Place
     from roost.gateway.endpoint import Endpoint
-    from roost.gateway.mount import Mount
+    from roost.gateway.mount import Mount, TransportOptions
     from roost.gateway.proxies import TrustedProxies
     from roost.gateway.runtime import Runtime
     from roost.gateway.socket_paths import Found
-    from roost.gateway.websocket import WebSocketTransport
 
 HEAD_TIMEOUT: Final = 10.0
 """Seconds that a client has for its first request's head."""
@@ -50,10 +50,9 @@ class Site:
         """Whether everybody new is answered 503: the worker is drained."""
         self.entrances: IdleWheel[Entrance] = IdleWheel(HEAD_TIMEOUT, runtime.now())
         self._app = endpoint.app
-        self._paths = SocketPaths((mount.path + mount.websocket.path, mount) for mount in endpoint.mounts)
-        polled = [mount for mount in endpoint.mounts if mount.longpoll is not None]
-        self._poll_paths = SocketPaths((mount.path + mount.longpoll.path, mount) for mount in polled if mount.longpoll)
-        self._polling = LongPolling(self) if polled else None
+        self._paths = _paths((mount, mount.websocket) for mount in endpoint.mounts)
+        self._poll_paths = _paths((mount, mount.longpoll) for mount in endpoint.mounts)
+        self._polling = LongPolling(self) if any(mount.longpoll for mount in endpoint.mounts) else None
         self._wheels: dict[float | None, IdleWheel[Any]] = {}
         self._uvicorn: tuple[Config, ServerState, dict[str, Any]] | None = None
         self._turn(self.entrances)
@@ -68,10 +67,6 @@ class Site:
     def find(self, path: str | None) -> "Found[Mount] | None":
         """The mount that a request's path names."""
         return self._paths.find(path)
-
-    def wheel(self, mount: "Mount") -> "IdleWheel[WebSocketTransport]":
-        """What watches the connections of a mount."""
-        return self.idle_wheel(mount.websocket.timeout)
 
     def idle_wheel(self, limit: float | None) -> "IdleWheel[Any]":
         """What watches those who are silent for so many seconds."""
@@ -129,13 +124,16 @@ class Site:
             await Response(status_code=400)(scope, receive, send)
         elif self._app is not None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
+        elif scope["type"] in ("http", "websocket"):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
 
     def _turn(self, wheel: "IdleWheel[Any]") -> None:
         for connection in wheel.turn(self.runtime.now()):
             connection.silent()
         if wheel.period is not None:
             self.runtime.call_later(wheel.period, lambda: self._turn(wheel))
+
+
+def _paths(served: "Iterable[tuple[Mount, TransportOptions | None]]") -> "SocketPaths[Mount]":
+    """The mounts that a transport serves, by its paths."""
+    return SocketPaths((mount.path + options.path, mount) for mount, options in served if options is not None)

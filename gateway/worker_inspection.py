@@ -277,7 +277,7 @@ def _mount(mount: Mount) -> MountRow:
     routes = () if issubclass(mount.socket, RawSocket) else mount.socket.routes
     return MountRow(
         _class_name(mount.socket),
-        mount.path + mount.websocket.path,
+        None if mount.websocket is None else mount.path + mount.websocket.path,
         None if mount.longpoll is None else mount.path + mount.longpoll.path,
         tuple(TopicRoute(route.pattern, _class_name(route.channel)) for route in routes),
         raw,

@@ -31,9 +31,10 @@ def print_routes(answer: Routes) -> None:
     """Mounts with their paths and topic patterns."""
     out = console()
     for mount in answer.mounts:
-        root = Tree(f"{mount.websocket} {mount.socket}{' (raw)' if mount.raw else ''}")
-        if mount.longpoll is not None:
-            root.add(f"{mount.longpoll} (long-poll)")
+        polled = f"{mount.longpoll} (long-poll)"
+        root = Tree(f"{mount.websocket or polled} {mount.socket}{' (raw)' if mount.raw else ''}")
+        if mount.websocket is not None and mount.longpoll is not None:
+            root.add(polled)
         for route in mount.routes:
             root.add(f"{route.pattern} {route.channel}")
         out.print(root)

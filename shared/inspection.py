@@ -234,7 +234,8 @@ class MountRow(msgspec.Struct, frozen=True):
     """A socket with the paths at which it is served."""
 
     socket: str
-    websocket: str
+    websocket: str | None
+    """None if it is not served over WebSocket."""
     longpoll: str | None
     routes: tuple[TopicRoute, ...]
     raw: bool = False

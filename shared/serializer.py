@@ -43,7 +43,10 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     def __repr__(self) -> str:
         """Without the payload, which may hold secrets: messages are printed in logs and tracebacks."""
         names = ", ".join(repr(field) for field in (self.join_ref, self.ref, self.topic, self.event))
-        return f"Message({names}, <{memoryview(self.payload).nbytes} bytes>)"
+        payload: Any = self.payload  # an application's serializer is given plain data
+        sent = isinstance(payload, Raw | bytes)
+        shown = f"{memoryview(payload).nbytes} bytes" if sent else type(payload).__name__
+        return f"Message({names}, <{shown}>)"
 
 
 class Reply(NamedTuple):

@@ -15,6 +15,7 @@ from roost import (
     ChannelAddress,
     Endpoint,
     Error,
+    LongPoll,
     Ok,
     Raw,
     Reply,
@@ -267,3 +268,4 @@ application = Starlette(
 )
 endpoint = Endpoint(app=application, sockets={"/socket": UserSocket})
 endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=0.4))
+endpoint.mount("/polled", UserSocket, longpoll=LongPoll(check_origin="conn"))

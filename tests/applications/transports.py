@@ -16,6 +16,7 @@ from roost import (
     ConnectInfo,
     Endpoint,
     Error,
+    LongPoll,
     Message,
     Ok,
     RawSocket,
@@ -57,16 +58,15 @@ class TalkingSocket(RawSocket):
                 await self.close(int(code), reason)
             case "later":
                 self.send_after(0.01, rest)
-            case "subscribe":
-                await self.subscribe(rest)
-                await self.send(f"subscribed {rest}")
-            case "unsubscribe":
-                await self.unsubscribe(rest)
-                await self.send(f"unsubscribed {rest}")
+            case "subscribe" | "unsubscribe":
+                await (self.subscribe if command == "subscribe" else self.unsubscribe)(rest)
+                await self.send(f"{command}d {rest}")
             case "broadcast":
                 await self.endpoint.broadcast(rest, "said", {"by": "a raw socket"})
             case "disconnect":
                 await self.endpoint.broadcast(rest, "disconnect", {})
+            case "bytes":
+                await self.send(rest.encode())
             case "send_after_close":
                 await self.close(4000)
                 await self.send("too late")
@@ -110,6 +110,21 @@ class PackSerializer(Serializer):
         message = msgspec.msgpack.decode(data)
         join_ref, ref = message["refs"]
         return Message(join_ref, ref, message["topic"], message["event"], message["payload"])
+
+
+class BackwardsSerializer(Serializer):
+    """V2's array from its end to its beginning; bytes go as binary messages."""
+
+    def encode(self, message: Message) -> str | bytes:
+        payload: Any = message.payload
+        backwards = [payload, message.event, message.topic, message.ref, message.join_ref]
+        return payload if isinstance(payload, bytes) else msgspec.json.encode(backwards).decode()
+
+    def decode(self, data: str | bytes) -> Message:
+        if isinstance(data, bytes):
+            return Message("1", "binary", "room:backwards", "ping", data)
+        payload, event, topic, ref, join_ref = msgspec.json.decode(data)
+        return Message(join_ref, ref, topic, event, payload)
 
 
 class AsgiTransport(Transport):
@@ -160,9 +175,14 @@ async def own_transport(websocket: StarletteWebSocket) -> None:
         transport.lost()
 
 
+WINDOW = 0.2
+"""Seconds that a poll waits."""
 OWN = (*DEFAULT_SERIALIZERS, (PackSerializer(), ">= 3.0.0 and < 5.0.0"))
 endpoint = Endpoint(check_origin=False, app=Starlette(routes=[WebSocketRoute("/asgi/{kind}", own_transport)]))
-endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None, serializers=OWN))
+POLLED = LongPoll(window=WINDOW, serializers=(*DEFAULT_SERIALIZERS, (BackwardsSerializer(), "~> 3.0")))
+endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None, serializers=OWN), longpoll=POLLED)
+endpoint.mount("/polled", TalkingSocket, websocket=False, longpoll=LongPoll(window=WINDOW))
+endpoint.mount("/polled/:room", TalkingSocket, longpoll=LongPoll(path="/deep/:seat/poll"))
 endpoint.mount("/echo", EchoSocket, websocket=WebSocket(timeout=None, max_frame_size=2_000_000))
 endpoint.mount("/raw", TalkingSocket, websocket=WebSocket(check_origin=["//example.com"]))
 endpoint.mount("/nested/:room", TalkingSocket, websocket=WebSocket(path="/deep/:seat/ws"))

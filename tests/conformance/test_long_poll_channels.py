@@ -10,7 +10,7 @@ import pytest
 
 from tests.applications.polled import WINDOW
 from tests.conformance.test_connecting import SECRET, Log
-from tests.e2e.http import LIMIT, request
+from tests.e2e.http import LIMIT, request, upgrade
 from tests.e2e.long_poll import NDJSON, LongPollClient, Message, body_of
 from tests.e2e.node import Node
 
@@ -272,6 +272,16 @@ async def test_requests_with_a_token_that_is_none(node: Node) -> None:
     assert await polled.post(["1", "1", "room:quiet", "phx_join", {}]) == 410
 
 
+async def test_a_token_is_good_for_its_time(node: Node) -> None:
+    """The session itself would live for 12 s without a poll."""
+    polled = await client(node, "/brief/longpoll")
+    async with asyncio.timeout(LIMIT):
+        while (status := await polled.post([None, "1", "phoenix", "heartbeat", {}])) == 200:
+            pass
+    assert status == 410
+    assert (await polled.get())["status"] == 410
+
+
 async def test_options(node: Node) -> None:
     asked = {"Access-Control-Request-Headers": "x-phoenix-authtoken, content-type"}
     answer = await LongPollClient(node.port).request("OPTIONS", asked)
@@ -360,6 +370,7 @@ async def test_a_crash_in_connect(node: Node) -> None:
 async def test_mounts_without_long_poll(node: Node) -> None:
     assert (await request(node.port, "/off/longpoll?vsn=2.0.0")).status == 404
     assert (await request(node.port, "/socket/longpoll/more?vsn=2.0.0")).status == 404
+    assert (await upgrade(node.port, "/socket/websocket/more?vsn=2.0.0")).status == 404
     assert (await request(node.port, "/socket/longpoll/?vsn=2.0.0")).status == 200
 
 

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.e2e.http import upgrade
+from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node
 from tests.e2e.raw import RawClient
 
@@ -108,6 +109,49 @@ async def test_what_cannot_be_decoded_ends_its_client_only(node: Node) -> None:
             await bad.connection.wait_closed()
         assert bad.connection.close_code == 1011
         await good.join("room:still here")
+
+
+@asynccontextmanager
+async def polling(node: Node) -> AsyncIterator[LongPollClient]:
+    """A client of a serializer that long-poll alone serves under this version."""
+    yield await LongPollClient(node.port, vsn="3.0.0").open()
+
+
+async def polled(client: LongPollClient, count: int) -> list[Any]:
+    """So many texts, each backwards; polls that are answered with nothing are repeated."""
+    heard: list[Any] = []
+    async with asyncio.timeout(LIMIT):
+        while len(heard) < count:
+            heard += [json.loads(text)[::-1] for text in (await client.get())["messages"]]
+    return heard
+
+
+async def test_over_long_poll_too(node: Node) -> None:
+    async with polling(node) as client, RawClient(node.url) as usual:
+        assert await client.post([{}, "phx_join", "room:backwards", "1", "1"]) == 200
+        joined = ["1", "1", "room:backwards", "phx_reply", {"status": "ok", "response": {}}]
+        assert await polled(client, 1) == [joined]
+        await usual.join("room:backwards")
+        await usual.send(["1", "2", "room:backwards", "new_msg", {"n": 1}])
+        assert await polled(client, 1) == [[None, None, "room:backwards", "new_msg", {"n": 1}]]
+        batch = [[{"n": ref}, "ping", "room:backwards", ref, "1"] for ref in ("3", "4")]
+        assert await client.post(*batch) == 200
+        answers = [["1", ref, "room:backwards", "phx_reply", {"status": "ok", "response": {"n": ref}}] for ref in "34"]
+        assert await polled(client, 2) == answers
+
+
+async def test_over_long_poll_a_binary_broadcast_passes_by_and_what_cannot_be_decoded_ends_the_session(
+    node: Node,
+) -> None:
+    async with polling(node) as client, packing(node) as other:
+        await client.post([{}, "phx_join", "room:backwards", "1", "1"])
+        await polled(client, 1)
+        await other.join("room:backwards")
+        for payload in (b"bytes", {"n": 1}):
+            await other.send("1", "2", "room:backwards", "new_msg", payload)
+        assert await polled(client, 1) == [[None, None, "room:backwards", "new_msg", {"n": 1}]]
+        assert await client.post(b'["too short"]') == 408
+        assert (await client.get())["status"] == 410
 
 
 @asynccontextmanager

@@ -20,7 +20,9 @@ both = pytest.mark.parametrize("vsn", VERSIONS)
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with Node("tests.applications.conformance:endpoint", shards=2, workers=1) as running:
+    running = Node("tests.applications.conformance:endpoint", shards=2, workers=1)
+    running.environment["ROOST_PUBLIC_HOST"] = "phoenix.example"
+    with running:
         yield running
 
 
@@ -78,6 +80,11 @@ async def test_wc_18_an_event_without_a_join(node: Node, vsn: str) -> None:
         await client.hears_reply("1", "room:closed-club", UNMATCHED, status="error", join_ref=None)
         await member.says("2", "room:closed-club", "new_msg", {"body": "mine"})
         await member.hears_push("room:closed-club", "new_msg", {"body": "mine", "transport": "websocket"})
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://phoenix.example", 101), ("http://localhost", 403)])
+async def test_or_04_pages_of_the_configured_host(node: Node, origin: str, status: int) -> None:
+    assert (await upgrade(node.port, "/socket/websocket?vsn=2.0.0", {"Origin": origin})).status == status
 
 
 @both

@@ -95,6 +95,13 @@ async def test_pages_and_refusals(node: TlsNode) -> None:
     assert answer.status == 403
 
 
+@pytest.mark.parametrize(("scheme", "status"), [("https", 410), ("http", 403)])
+async def test_long_poll_knows_that_it_came_by_https(node: TlsNode, scheme: str, status: int) -> None:
+    origin = {"Origin": f"{scheme}://127.0.0.1:{node.https_port}"}
+    answer = await request(node.https_port, "/polled/longpoll?vsn=2.0.0", origin, tls=node.context)
+    assert json.loads(answer.body)["status"] == status
+
+
 def without_tls(port: int) -> bytes:
     """What a client that speaks no TLS is answered."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:

@@ -11,7 +11,7 @@ def test_mounts_are_kept_in_order_with_their_options() -> None:
     endpoint = Endpoint()
     endpoint.mount("/socket", Socket)
     endpoint.mount("/admin/socket", Socket, websocket=WebSocket(timeout=None, path="/ws"))
-    assert [(mount.path, mount.websocket.path, mount.websocket.timeout) for mount in endpoint.mounts] == [
+    assert [(mount.path, mount.over_websocket.path, mount.over_websocket.timeout) for mount in endpoint.mounts] == [
         ("/socket", "/websocket", IDLE_TIMEOUT),
         ("/admin/socket", "/ws", None),
     ]

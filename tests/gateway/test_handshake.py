@@ -93,6 +93,7 @@ class TestAccepting:
             ("Connection", "UPGRADE"),
             ("Connection", "upgrade , close"),
             ("Upgrade", "WebSocket"),
+            ("Upgrade", "h2c, websocket"),
             ("Sec-WebSocket-Protocol", "phoenix"),
             ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
             ("Origin", "http://elsewhere.example"),
@@ -123,6 +124,14 @@ class TestAccepting:
         with pytest.raises(Refused):
             judge.accept(RequestHead(request))
 
+    def test_so_are_two_hosts(self) -> None:
+        judge = Judge()
+        judge.accept(RequestHead(head(GOOD)))
+        request = head(GOOD).replace(b"\r\n\r\n", b"\r\nHost: elsewhere\r\n\r\n")
+        with pytest.raises(Refused) as refused:
+            judge.accept(RequestHead(request))
+        assert refused.value.body == '\'host\' header must be there once, got ["localhost", "elsewhere"]'
+
     def test_one_judge_serves_many(self) -> None:
         judge = Judge()
         first = judge.accept(RequestHead(head(GOOD)))
@@ -142,7 +151,8 @@ class TestRefusing:
             (["Sec-WebSocket-Key"], "'sec-websocket-key' header is absent"),
             (["Sec-WebSocket-Version"], "'sec-websocket-version' header must equal '13', got []"),
             (["Sec-WebSocket-Version", "Upgrade"], "'upgrade' header must contain 'websocket', got []"),
-            ([*GOOD], "'connection' header must contain 'upgrade', got []"),
+            (["Host"], "'host' header is absent"),
+            ([*GOOD], "'host' header is absent"),
         ],
     )
     def test_a_missing_header(self, without: list[str], body: str) -> None:

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roost.gateway.custom_serializer import Serializer
 from roost.gateway.long_poll_messages import (
     MAX_BATCH,
     NDJSON,
@@ -14,11 +16,13 @@ from roost.gateway.long_poll_messages import (
     ClientMessage,
     answer,
     read_body,
-    serializer_for_polls,
+    serializers_for_polls,
     texts,
 )
+from roost.gateway.serializers import BUILT_IN, read_serializers
+from roost.shared.bus import Lane
 from roost.shared.frames import text_frame
-from roost.shared.serializer import V1, V2, Reply
+from roost.shared.serializer import V1, V2, Message, Reply
 
 arrays = st.lists(st.text() | st.none() | st.integers()).map(lambda values: json.dumps(values).encode())
 texts_of_clients = arrays.map(lambda data: ClientMessage(data, binary=False))
@@ -65,9 +69,31 @@ def test_answers_to_posts_are_a_status_alone() -> None:
     assert json.loads(answer(408)) == {"status": 408}
 
 
+class Own(Serializer):
+    """Texts are texts, bytes are bytes."""
+
+    def encode(self, message: Message) -> str | bytes:
+        payload: Any = message.payload
+        return payload if isinstance(payload, bytes) else repr(payload)
+
+    def decode(self, data: Any) -> Message:
+        return Message(None, None, "t", "e", data)
+
+
+def test_an_applications_serializer_sends_no_binary_messages_to_a_poll_either() -> None:
+    ((polled, requirement),) = serializers_for_polls(read_serializers([(Own(), ">= 3.0.0")]))
+    assert requirement.text == ">= 3.0.0"
+    assert polled.lane is Lane.LETTER
+    assert polled.push("1", None, "t", "e", {"a": 1}) == text_frame(b"{'a': 1}")
+    with pytest.raises(TypeError, match="polls"):
+        polled.push("1", None, "t", "e", b"")
+    reply = Reply("1", "2", "t", "ok", {})
+    assert polled.reply(reply) == text_frame(b"{'status': 'ok', 'response': {}}")
+
+
 def test_v2_sends_no_binary_messages_to_a_poll() -> None:
-    polled = serializer_for_polls(V2)
-    assert serializer_for_polls(V1) is V1
+    (old, _), (polled, _) = serializers_for_polls(BUILT_IN)
+    assert old is V1
     assert polled.lane is V2.lane
     assert polled.push("1", None, "t", "e", {}) == V2.push("1", None, "t", "e", {})
     with pytest.raises(TypeError, match="polls"):

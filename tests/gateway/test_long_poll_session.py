@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from roost.gateway.client import Client
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.handover import hand_over
@@ -15,7 +17,8 @@ from roost.gateway.long_poll_session import LongPollSession
 from roost.gateway.mount import LongPoll
 from roost.gateway.runtime import Runtime
 from roost.gateway.socket import Socket
-from roost.shared.frames import CloseCode, binary_frame, text_frame
+from roost.gateway.telemetry import ClientTooSlow
+from roost.shared.frames import CloseCode, binary_frame, ping_frame, text_frame
 from roost.shared.peer.shard_link import Frames
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
@@ -182,6 +185,21 @@ class TestPosts:
         play(scene)
 
 
+class TestKindsOfFrames:
+    """There are texts, and nothing else."""
+
+    def test_a_binary_message_is_the_senders_mistake_and_a_ping_goes_nowhere(self, play: Play) -> None:
+        async def scene() -> None:
+            async with begun() as one:
+                with pytest.raises(TypeError, match="polls"):
+                    one.transport.send(binary_frame(b"bytes"))
+                one.transport.send(ping_frame(b"ping"))
+                one.transport.send(text_frame(b"text"))
+                assert await one.poll("first") == ["text"]
+
+        play(scene)
+
+
 class TestLimits:
     def test_past_the_bound_the_session_ends_and_every_broadcast_is_in_the_books(self, play: Play) -> None:
         async def scene() -> None:
@@ -192,6 +210,20 @@ class TestLimits:
                 counts = one.runtime.drops.counts()
                 assert sum(counts.values()) == 30
                 assert counts["slow_disconnect"] > BOUND // 600
+
+        play(scene)
+
+    def test_a_client_that_is_too_slow_is_told_of_once(self, play: Play) -> None:
+        async def scene() -> None:
+            heard: list[ClientTooSlow] = []
+            async with begun() as one:
+                one.runtime.telemetry.attach(ClientTooSlow, heard.append)
+                one.transport.hold(4 * BOUND)
+                for _ in range(3):
+                    one.transport.hold(1)
+                await one.ends()
+                (event,) = heard
+                assert (event.socket, event.waiting) == (one.client.socket, 4 * BOUND + 1)
 
         play(scene)
 

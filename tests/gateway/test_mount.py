@@ -7,7 +7,9 @@ import pytest
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.mount import LongPoll, WebSocket
 from roost.gateway.origin import Origin
+from roost.gateway.raw_socket import RawSocket
 from roost.gateway.socket import Socket
+from roost.shared.serializer import V1
 
 
 @pytest.mark.parametrize("path", ["", "/", "socket", "/socket/", "/a//b", "/a:b", "/:", "/:1", "/*", "/a/:b*"])
@@ -44,6 +46,24 @@ def test_limits_of_long_poll_are_more_than_nothing(name: str, seconds: float) ->
 
 def test_long_poll_is_off_unless_it_is_asked_for() -> None:
     assert Endpoint().mount("/socket", Socket).longpoll is None
+
+
+def test_a_transport_is_served_or_not_or_with_options_of_its_own() -> None:
+    endpoint = Endpoint()
+    assert endpoint.mount("/a", Socket, longpoll=True).longpoll == LongPoll()
+    polled = endpoint.mount("/b", Socket, websocket=False, longpoll=LongPoll(window=1.0))
+    assert (polled.websocket, polled.longpoll, polled.subprotocols) == (None, LongPoll(window=1.0), None)
+    with pytest.raises(ValueError, match=r"/c: .* not over neither"):
+        endpoint.mount("/c", Socket, websocket=False)
+
+
+def test_each_transport_has_serializers_of_its_own() -> None:
+    options = WebSocket(serializers=[(V1, "~> 1.0.0")])
+    mount = Endpoint().mount("/socket", Socket, websocket=options, longpoll=LongPoll(serializers=[(V1, "~> 3.0")]))
+    assert [requirement.text for _, requirement in mount.serializers] == ["~> 1.0.0"]
+    assert [requirement.text for _, requirement in mount.longpoll_serializers] == ["~> 3.0"]
+    raw = Endpoint().mount("/raw", RawSocket, longpoll=True)
+    assert (raw.serializers, raw.longpoll_serializers) == ((), ())
 
 
 def test_two_transports_have_two_paths() -> None:

@@ -1,5 +1,6 @@
 """Which pages may connect: upstream's cases (OR-01 to OR-15) for every form of `check_origin`."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,6 +108,15 @@ def test_or_09_and_13_functions() -> None:
 
     assert may(only_null, "null")
     assert not may(only_null, "http://example.com")
+
+
+def test_or_14_functions_with_arguments_of_their_own() -> None:
+    def is_one_of(hosts: list[str], origin: Origin) -> bool:
+        return origin.host in hosts
+
+    check = partial(is_one_of, ["example.com"])
+    assert may(check, "http://example.com")
+    assert not may(check, "http://other.com")
 
 
 def test_or_10_the_requests_own_scheme_host_and_port() -> None:

@@ -90,7 +90,7 @@ def test_the_request_itself_says_where_it_is() -> None:
 
 
 def test_the_order_is_phoenixs() -> None:
-    """Each request has one fault more than the next; the first one answers."""
+    """Each request has one fault more than the next; the first one answers. SP-02 is among them."""
     faults = [
         ("a=%ff", {"Origin": "http://evil.com", "Sec-WebSocket-Protocol": "base64url.bearer.phx.!"}, 400, "UTF-8"),
         ("vsn=9", {"Origin": "http://evil.com", "Sec-WebSocket-Protocol": "base64url.bearer.phx.!"}, 403, ""),

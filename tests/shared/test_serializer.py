@@ -359,3 +359,8 @@ def test_a_broadcast_is_the_same_text_in_each_lane() -> None:
 def test_ms_01_to_03_a_printed_message_does_not_tell_its_payload(payload: Any) -> None:
     printed = f"{Message('1', None, 'room:a', 'say', payload)}"
     assert printed == f"Message('1', None, 'room:a', 'say', <{memoryview(payload).nbytes} bytes>)"
+
+
+def test_a_message_for_an_applications_serializer_is_printed_without_its_payload_too() -> None:
+    payload: Any = {"password": "secret"}
+    assert f"{Message('1', None, 'room:a', 'say', payload)}" == "Message('1', None, 'room:a', 'say', <dict>)"
