@@ -83,7 +83,8 @@ class TalkingSocket(RawSocket):
             await self.send(f"info {message}")
 
     async def terminate(self, reason: str | BaseException) -> None:
-        await self.endpoint.broadcast("terminated", "terminated", {"reason": str(reason)})
+        if topic := self.params.get("tell"):
+            await self.endpoint.broadcast(topic, "terminated", {"reason": str(reason)})
 
 
 class PackSerializer(Serializer):

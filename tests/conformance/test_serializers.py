@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.e2e.http import upgrade
 from tests.e2e.long_poll import LongPollClient
-from tests.e2e.node import Node
+from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient
 
 LIMIT = 10.0
@@ -197,8 +197,12 @@ async def test_raw_sockets_over_a_transport_of_the_applications_own(node: Node) 
             await connection.send("close 4444 done")
             await connection.wait_closed()
         assert (connection.close_code, connection.close_reason) == (4444, "done")
-    status = node.status()["gateway"]["workers"][0]
-    assert status["channels"] == 0
+
+    def no_channels() -> bool:
+        return bool(node.status()["gateway"]["workers"][0]["channels"] == 0)
+
+    # Those of tests before it may be ending still.
+    await asyncio.to_thread(wait_for, no_channels, "there is no channel", node.logged)
 
 
 async def test_no_error_was_logged(node: Node) -> None:

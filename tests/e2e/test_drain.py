@@ -217,6 +217,7 @@ async def test_under_honcho_a_drain_that_would_take_longer_is_hurried_and_says_s
             in node.logged()
         )
         assert "SIGKILL" not in node.logged()
+        assert node.logged().count("(rc=0)") == 2
         assert "Traceback" not in node.logged()
     finally:
         node.stop()
