@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from roost.broker.topic_table import Audience, TopicTable
-from roost.shared.bus import PLAIN, Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, encode_letter
+from roost.broker.topic_table import Audience, Topic, TopicTable
+from roost.shared.bus import PLAIN, Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, Reach, encode_letter
+from roost.shared.crossing import encode_crossing
 from roost.shared.deflate import deflate_frame
 from roost.shared.serializer import Fastlane
+from roost.shared.topics import TAP
 
 ENTRY_BYTES: Final = 16
 """What an entry takes on the bus beside its frames, about."""
@@ -40,6 +42,8 @@ class Fanout:
     def add(self, publisher: int, publish: Publish) -> None:
         """One publish: an entry for each worker that has subscribers of its topic."""
         self.published += 1
+        if publish.reach == Reach.CLUSTER and (tap := self._table.topic(TAP)) is not None:
+            self._tap(publisher, publish, tap)
         topic = self._table.topic(publish.topic)
         if topic is None:
             return
@@ -69,6 +73,26 @@ class Fanout:
             due.deliveries += deliveries
             due.size += ENTRY_BYTES
             due.entries.append(Entry(publisher, publish.number, sender, tuple(frames), tuple(letters), publish.trace))
+
+    def _tap(self, publisher: int, publish: Publish, tap: Topic) -> None:
+        """Give it to who carries it to other nodes; what that one publishes itself came from there.
+
+        A publish is one entry for each worker, so whoever taps subscribes to nothing that is published this far.
+        """
+        letter = encode_crossing(publish.topic, publish.form, publish.event, publish.payload)
+        for worker, audiences in tap.audiences.items():
+            if worker == publisher:
+                continue
+            due = self.due(worker)
+            letters = []
+            for audience in audiences.values():
+                if news := audience.news():
+                    due.audiences.append(news)
+                letters.append((audience.number, letter))
+                due.deliveries += len(audience.members)
+                self.deliveries += len(audience.members)
+            due.size += ENTRY_BYTES + len(letter)
+            due.entries.append(Entry(publisher, publish.number, 0, (), tuple(letters), publish.trace))
 
     def due(self, worker: int) -> Due:
         """What is due to one worker so far; made, with what it must hear first, if there is nothing yet."""

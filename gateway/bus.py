@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.gateway.local_topics import LocalTopics
-from roost.shared.bus import Form, Lane
+from roost.shared.bus import Form, Lane, Reach
 from roost.shared.peer.shard_link import Frames, Letters
 
 if TYPE_CHECKING:
@@ -38,10 +38,26 @@ class Bus(Protocol):
     def subscriber(self, number: int) -> Any:
         """Who subscribes under that number: what was given as `inbox`; None if nobody does any more."""
 
-    def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+    def publish_now(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> int:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
 
-    async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+    async def publish(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> int:
         """Publish when there is credit. Returns the publish's number."""
 
     def hand_over(self, handovers: list[Frames | Letters]) -> None:

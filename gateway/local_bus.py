@@ -14,6 +14,7 @@ from roost.gateway.local_broadcast import broadcast_locally
 from roost.gateway.local_topics import LocalTopics
 from roost.gateway.runtime import Runtime
 from roost.gateway.turn import Turn
+from roost.shared.bus import Reach
 from roost.shared.peer.audience import Subscription
 from roost.shared.peer.publish_log import PUBLISH_WINDOW
 
@@ -94,7 +95,15 @@ class LocalBus:
         subscription = self.subscriptions.get(number)
         return subscription.inbox if subscription is not None else None
 
-    def publish_now(self, topic: str, form: "Form", event: str, payload: bytes, sender: int = 0) -> int:
+    def publish_now(
+        self,
+        topic: str,
+        form: "Form",
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,  # noqa: ARG002 - the process is all there is
+    ) -> int:
         """Without credit, which means that a whole window is due in this turn already, the answer is 0."""
         if self._due_bytes > PUBLISH_WINDOW:
             return 0
@@ -104,8 +113,16 @@ class LocalBus:
         self._turn.wake()
         return self._published
 
-    async def publish(self, topic: str, form: "Form", event: str, payload: bytes, sender: int = 0) -> int:
-        while not (number := self.publish_now(topic, form, event, payload, sender)):
+    async def publish(
+        self,
+        topic: str,
+        form: "Form",
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> int:
+        while not (number := self.publish_now(topic, form, event, payload, sender, reach)):
             turned: asyncio.Future[None] = self._loop.create_future()
             self._next_turn.append(turned)
             await turned

@@ -11,7 +11,7 @@ from roost.gateway.eager import Runner
 from roost.gateway.recent_events import RecentEvents
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
-from roost.shared.bus import Form
+from roost.shared.bus import Form, Reach
 
 if TYPE_CHECKING:
     from roost.gateway.bus import Bus
@@ -63,11 +63,19 @@ class Runtime:
         """Call once, after so many seconds."""
         return self._loop.call_later(seconds, callback)
 
-    async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> None:
+    async def publish(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> None:
         """Publish to the subscribers of a topic, in program order if it is a channel's code that does."""
         channel = self.runner.owner
-        number = self.uplink.publish_now(topic, form, event, payload, sender)
+        number = self.uplink.publish_now(topic, form, event, payload, sender, reach)
         if not number:
-            number = await self.uplink.publish(topic, form, event, payload, sender)
+            number = await self.uplink.publish(topic, form, event, payload, sender, reach)
         if channel is not None and form != Form.PLAIN:
             channel.published_elsewhere(topic, number)

@@ -9,7 +9,7 @@ from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
 from roost.gateway.local_topics import LocalTopics
 from roost.gateway.turn import Turn
-from roost.shared.bus import Form, Lane
+from roost.shared.bus import Form, Lane, Reach
 from roost.shared.histogram import SECONDS, Histogram
 from roost.shared.peer.books import Books
 from roost.shared.peer.delivery import Arrival
@@ -131,22 +131,38 @@ class Uplink:
         self.local_topics.discard(subscription)
         self._delivery.unsubscribe(subscription)
 
-    def publish_now(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+    def publish_now(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> int:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
         trace = 0
         if self._times_next:
             self._times_next = False
             trace = time.monotonic_ns()
-        number = self._delivery.publish(topic, form, event, payload, sender, trace)
+        number = self._delivery.publish(topic, form, event, payload, sender, reach, trace)
         if number:
             self._gathering.hurry()
             self._turn.wake()
         return number
 
-    async def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> int:
+    async def publish(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> int:
         """Publish when there is credit, after those who wait already. Returns the publish's number."""
         number: asyncio.Future[int] = self._loop.create_future()
-        self._delivery.await_credit(number, topic, form, event, payload, sender)
+        self._delivery.await_credit(number, topic, form, event, payload, sender, reach)
         try:
             return await number
         except asyncio.CancelledError:

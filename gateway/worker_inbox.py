@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.letters import encode_plain, open_letter
-from roost.shared.bus import Form, Lane
+from roost.shared.bus import Form, Lane, Reach
 from roost.shared.phash2 import hash32
 from roost.shared.topics import worker_topic
 
@@ -32,7 +32,8 @@ class WorkerInbox:
 
     async def send(self, worker: int, kind: str, message: Any) -> None:
         """Send a message to a worker; to one that is gone it goes nowhere."""
-        await self._runtime.publish(worker_topic(worker), Form.PLAIN, "", encode_plain((kind, message)))
+        payload = encode_plain((kind, message))
+        await self._runtime.publish(worker_topic(worker), Form.PLAIN, "", payload, reach=Reach.NODE)
 
     # Told by the uplink
 

@@ -52,6 +52,15 @@ class Form(IntEnum):
     """No event: a message from code to code, as MessagePack."""
 
 
+class Reach(IntEnum):
+    """How far a publish goes."""
+
+    CLUSTER = 0
+    """To the subscribers of all nodes; where there is one node, to its own."""
+    NODE = 1
+    """To the subscribers of the publisher's node alone."""
+
+
 class _Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One message inside a parcel."""
 
@@ -87,6 +96,7 @@ class Publish(_Item, tag=3, frozen=True):
     """A subscriber of the publisher's worker that is left out; 0 for none."""
     trace: int = 0
     """When it was published, if its way is timed: nanoseconds of the machine's monotonic clock; 0 if it is not."""
+    reach: Reach = Reach.CLUSTER
 
 
 class Hello(_Item, tag=4, frozen=True):

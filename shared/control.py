@@ -8,6 +8,7 @@ from enum import Enum
 import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
+from roost.shared.cluster import ClusterMessage
 from roost.shared.config import LogSettings
 from roost.shared.drain import Pace
 from roost.shared.inspection import Inspection
@@ -60,6 +61,33 @@ class StartWorker(_Message, frozen=True):
     logs: LogSettings = LogSettings()
     drained: bool = False
     """Whether clients are refused until `Admit`."""
+
+
+class EngineOptions(msgspec.Struct, frozen=True):
+    """How the engine between the nodes of a cluster is reached."""
+
+    urls: tuple[str, ...]
+    """Of one kind; further ones are further servers of the same engine."""
+    cluster: str = "roost"
+    """Nodes of one name are one cluster; an engine may carry several."""
+    credentials: str | None = None
+    """File with what the engine wants to see: NATS credentials, or the seed of an nkey."""
+    cafile: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+
+
+class StartBridge(_Message, frozen=True):
+    """Be the way to the other nodes."""
+
+    worker: int
+    """It is a peer of the bus as workers are."""
+    run_dir: str
+    node: str
+    engine: EngineOptions
+    buffer_bytes: int
+    """Of publishes, while the engine is away."""
+    logs: LogSettings = LogSettings()
 
 
 # Told
@@ -222,7 +250,9 @@ Message = (
     | AskWorkerChange
     | DrainGateway
     | AskDrain
+    | StartBridge
     | Inspection
+    | ClusterMessage
 )
 
 

@@ -6,6 +6,12 @@ RESERVED: Final = "\0"
 """No client can join a topic that begins so, and no application publishes on one."""
 
 
+BRIDGE: Final = f"{RESERVED}bridge"
+"""What workers tell the node's bridge to the other nodes; it alone subscribes."""
+TAP: Final = f"{RESERVED}tap"
+"""Whoever subscribes here is given everything that is published for the whole cluster, as `Crossing` letters."""
+
+
 def application_topic(topic: str) -> str:
     """The topic, if an application may publish on it. Raises TypeError or ValueError: here, and not in every shard."""
     if not isinstance(topic, str):

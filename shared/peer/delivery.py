@@ -16,6 +16,7 @@ from roost.shared.bus import (
     Hello,
     Lane,
     Publish,
+    Reach,
     Reset,
     Subscribe,
     Subscribed,
@@ -142,18 +143,36 @@ class Delivery:
         """Whether there is credit: nobody who waits, an epoch to publish in, and room in the window (W5)."""
         return not self._log.waiting and self._has_credit()
 
-    def publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int = 0, trace: int = 0) -> int:
+    def publish(
+        self,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+        trace: int = 0,
+    ) -> int:
         """Publish to all subscribers of the topic but the sender. Returns the publish's number, 0 without credit.
 
         `trace`: when that is, if it is to be timed.
         """
         if not self.may_publish():
             return 0
-        return self._publish(topic, form, event, payload, sender, trace)
+        return self._publish(topic, form, event, payload, sender, reach, trace)
 
-    def await_credit(self, ticket: Any, topic: str, form: Form, event: str, payload: bytes, sender: int = 0) -> None:
+    def await_credit(
+        self,
+        ticket: Any,
+        topic: str,
+        form: Form,
+        event: str,
+        payload: bytes,
+        sender: int = 0,
+        reach: Reach = Reach.CLUSTER,
+    ) -> None:
         """Publish as soon as there is credit, after all that wait; `Arrival.admitted` tells the ticket its number."""
-        self._log.wait(ticket, Waiting(topic, form, event, payload, sender))
+        self._log.wait(ticket, Waiting(topic, form, event, payload, sender, reach))
 
     def withdraw(self, ticket: Any) -> None:
         """Do not publish what waits under this ticket. Nothing happens if it was admitted before."""
@@ -307,9 +326,11 @@ class Delivery:
     def _has_credit(self) -> bool:
         return self.epoch == self._map.publish and self.epoch >= 0 and self._log.has_room()
 
-    def _publish(self, topic: str, form: Form, event: str, payload: bytes, sender: int, trace: int = 0) -> int:
+    def _publish(
+        self, topic: str, form: Form, event: str, payload: bytes, sender: int, reach: Reach, trace: int = 0
+    ) -> int:
         self.published += 1
-        item = encode_item(Publish(self.published, topic, form, event, payload, sender, trace))
+        item = encode_item(Publish(self.published, topic, form, event, payload, sender, trace, reach))
         self._log.append(self.published, item)
         for link in self._publishing_links():
             link.outgoing.append(item)

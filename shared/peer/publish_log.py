@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from roost.shared.bus import Form
+from roost.shared.bus import Form, Reach
 
 PUBLISH_WINDOW: Final = 1024 * 1024
 """Bytes of publishes that are not through; beyond them nothing is admitted, but an empty log admits anything."""
@@ -32,6 +32,7 @@ class Waiting(NamedTuple):
     event: str
     payload: bytes
     sender: int
+    reach: Reach = Reach.CLUSTER
 
 
 class PublishLog:

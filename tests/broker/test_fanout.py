@@ -1,9 +1,13 @@
 """What the workers are sent of a publish."""
 
+import pytest
+
 from roost.broker.fanout import Fanout
 from roost.broker.topic_table import TopicTable
-from roost.shared.bus import Form, Lane, Publish, Subscribe
+from roost.shared.bus import Form, Lane, Publish, Reach, Subscribe
+from roost.shared.crossing import Crossing, decode_crossing
 from roost.shared.serializer import encode_broadcast
+from roost.shared.topics import TAP
 
 WORKERS = (1, 2, 3)
 
@@ -51,3 +55,37 @@ def test_those_who_speak_v1_cannot_be_told_binary() -> None:
     assert fanout.deliveries == 6 * len(WORKERS)
     assert {len(due.entries[0].frames) for due in fanout.take().values()} == {2}
     assert encode_broadcast("room", "said", b"data")[0] == Form.BINARY
+
+
+class TestTap:
+    """Whoever carries publishes to other nodes is given each once, whether anybody here subscribes or not."""
+
+    def tapped(self, publish: Publish, publisher: int = 1) -> list[tuple[int, list[Crossing]]]:
+        table = TopicTable()
+        table.subscribe(9, Subscribe(1, TAP, Lane.LETTER))
+        table.subscribe(2, Subscribe(1, "room:a", Lane.V2))
+        fanout = Fanout(table)
+        fanout.add(publisher, publish)
+        return [
+            (worker, [decode_crossing(letter) for entry in due.entries for _, letter in entry.letters])
+            for worker, due in fanout.take().items()
+            if any(entry.letters for entry in due.entries)
+        ]
+
+    @pytest.mark.parametrize("topic", ["room:a", "room:b"])
+    def test_what_is_for_all_nodes_is_tapped(self, topic: str) -> None:
+        publish = Publish(7, topic, Form.JSON, "shout", b"{}", sender=1)
+        assert self.tapped(publish) == [(9, [Crossing(topic, Form.JSON, "shout", b"{}")])]
+
+    def test_what_is_for_this_node_is_not(self) -> None:
+        assert self.tapped(Publish(7, "room:a", Form.JSON, "shout", b"{}", reach=Reach.NODE)) == []
+
+    def test_what_came_from_other_nodes_does_not_go_back(self) -> None:
+        assert self.tapped(Publish(7, "room:a", Form.JSON, "shout", b"{}"), publisher=9) == []
+
+    def test_it_counts_as_one_delivery(self) -> None:
+        table = TopicTable()
+        table.subscribe(9, Subscribe(1, TAP, Lane.LETTER))
+        fanout = Fanout(table)
+        fanout.add(1, Publish(7, "room:a", Form.JSON, "shout", b"{}"))
+        assert fanout.deliveries == fanout.due(9).deliveries == 1

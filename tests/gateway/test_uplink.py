@@ -6,7 +6,7 @@ import msgspec
 
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
-from roost.shared.bus import Form
+from roost.shared.bus import Form, Publish
 from roost.shared.peer.delivery import Arrival
 from roost.shared.peer.shard_link import Frames
 from tests.gateway.lone_worker import lone_worker
@@ -31,7 +31,7 @@ class Outlet:
 
 def traces(uplink: Uplink) -> list[int]:
     """Of all publishes so far, none of which is through."""
-    return [msgspec.msgpack.decode(logged.item)[-1] for logged in uplink._delivery._log._logged]
+    return [msgspec.msgpack.decode(logged.item, type=Publish).trace for logged in uplink._delivery._log._logged]
 
 
 async def test_of_the_publishes_of_a_turn_the_first_is_timed() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import control, envelopes, inspection
+from roost.shared import cluster, control, envelopes, inspection
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.drain import Pace
@@ -54,6 +54,20 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.AskResharding: (),
     control.ScaleWorkers: (small,),
     control.AskWorkerChange: (),
+    control.StartBridge: (numbers, text, text, st.builds(control.EngineOptions, st.lists(text).map(tuple)), numbers),
+    cluster.Interest: (numbers, numbers, st.binary(max_size=10)),
+    cluster.Listening: (
+        st.dictionaries(numbers, numbers, max_size=3),
+        st.binary(max_size=10),
+        numbers,
+        st.lists(text, max_size=3).map(tuple),
+    ),
+    cluster.NodeUp: (text, text),
+    cluster.NodeDown: (text, text),
+    cluster.MessagesLost: (text, st.none() | numbers),
+    cluster.AskCluster: (),
+    cluster.AskNode: (text, st.binary(max_size=10)),
+    cluster.AskedHere: (text, st.binary(max_size=10)),
     inspection.AskTopics: (text, st.lists(st.builds(inspection.Cursor, slots, numbers), max_size=3).map(tuple)),
     inspection.AskTopicPage: (text, st.none() | numbers),
     inspection.AskTree: (),

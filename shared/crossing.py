@@ -1,0 +1,82 @@
+"""What goes from node to node: topics in buckets, and a publish on its way. Pure."""
+
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from roost.shared.bus import BadParcel, Form
+from roost.shared.phash2 import phash2
+
+BUCKETS: Final = 1024
+"""Topics are spread over so many buckets; a node listens to those in which it has subscribers."""
+MAX_KNOWN_TOPICS: Final = 65_536
+"""Topics whose bucket is remembered; then the one that was asked for longest ago is hashed again."""
+
+
+@lru_cache(MAX_KNOWN_TOPICS)
+def bucket_of(topic: str) -> int:
+    """The bucket of a topic: Erlang's phash2 of its UTF-8 text."""
+    return phash2(topic.encode(), BUCKETS)
+
+
+class Crossing(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A publish of one node on its way to the subscribers of others."""
+
+    topic: str
+    form: Form
+    event: str
+    payload: bytes
+
+
+class Direct(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """From a worker to its node's bridge: a publish for the subscribers of one other node."""
+
+    node: str
+    crossing: Crossing
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_crossing: Final = msgspec.msgpack.Decoder(Crossing)
+_direct: Final = msgspec.msgpack.Decoder(Direct)
+
+
+def encode_crossing(topic: str, form: Form, event: str, payload: bytes) -> bytes:
+    """The letter that a subscriber of `TAP` is given."""
+    return _encoder.encode(Crossing(topic, form, event, payload))
+
+
+def decode_crossing(letter: bytes) -> Crossing:
+    """Raises BadParcel."""
+    try:
+        return _crossing.decode(letter)
+    except msgspec.MsgspecError as error:
+        raise BadParcel(f"no publish for the cluster: {error}") from None
+
+
+def encode_direct(node: str, crossing: Crossing) -> bytes:
+    """The payload of a publish on `BRIDGE`."""
+    return _encoder.encode(Direct(node, crossing))
+
+
+def decode_direct(payload: bytes) -> Direct:
+    """Raises BadParcel."""
+    try:
+        return _direct.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise BadParcel(f"no publish for one node: {error}") from None
+
+
+def pack_buckets(buckets: "set[int] | frozenset[int]") -> bytes:
+    """Buckets as a bit map of BUCKETS bits, bucket 0 in the lowest bit of the first byte."""
+    bits = bytearray(BUCKETS // 8)
+    for bucket in buckets:
+        bits[bucket >> 3] |= 1 << (bucket & 7)
+    return bytes(bits)
+
+
+def unpack_buckets(bits: bytes) -> frozenset[int]:
+    """The buckets of a bit map. Raises ValueError if it has another length."""
+    if len(bits) != BUCKETS // 8:
+        raise ValueError(f"{len(bits)} bytes are no map of {BUCKETS} buckets")
+    return frozenset(bucket for bucket in range(BUCKETS) if bits[bucket >> 3] >> (bucket & 7) & 1)
