@@ -3,7 +3,7 @@
 import json as json_format
 import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,9 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+OTHERS: Final = ("floor", *PEERS)
+"""Whom `peers` compares with, in the order of the table."""
 
 Rooms = Annotated[int, typer.Option(min=1, max=50_000)]
 Members = Annotated[int, typer.Option("--clients", min=1, max=110_000, help="Clients in each room.")]
@@ -176,9 +179,10 @@ def mixed(
     seconds: Seconds = 60.0,
     warmup: Warmup = 1.0,
 ) -> Report:
-    """A day of a chat service in a minute: messages, visitors on new connections, as many as the hour brings."""
+    """A day of a chat service in a minute: messages, visitors on new connections, presence, as the hour brings."""
     work = replace(_work("mixed", payload, 0, rate, seconds, warmup), day=True)
-    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect=True))
+    visits = Visits(visitors, stay, reconnect=True, presence=True)
+    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, visits)
 
 
 @app.command()
@@ -195,7 +199,8 @@ def soak(
 ) -> Report:
     """Hours of messages, comings and goings: does memory or latency drift?"""
     work = replace(_work("soak", payload, 0, rate, minutes * 60, 1.0), slices=200)
-    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, Visits(visitors, stay, reconnect=True))
+    visits = Visits(visitors, stay, reconnect=True, presence=True)
+    return scenarios.come_and_go(setup, Crowding(rooms, clients), work, visits)
 
 
 @app.command()
@@ -237,7 +242,7 @@ def table_of_the_readme(
 
 @app.command("peers")
 def next_to_peers(
-    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(PEERS)}; may be given again.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(OTHERS)}; may be given again.")] = None,
     trial: Annotated[list[str] | None, typer.Option(help="One kind of work, not all; may be given again.")] = None,
     seconds: Seconds = 3.0,
     clients: Annotated[int, typer.Option(min=1, max=18_000, help="Clients that join.")] = 2000,
@@ -251,15 +256,21 @@ def next_to_peers(
 ) -> None:
     """The same work for other servers, with Roost before and after each: a table of ratios, in Markdown."""
     known = {each.key: each for each in comparison.trials(clients, members)}
-    peers = [PEERS[name] for name in _chosen("peer", only, PEERS)]
+    chosen = _chosen("server", only, OTHERS)
+    peers = [PEERS[name] for name in chosen if name in PEERS]
     tests = [known[key] for key in _chosen("trial", trial, known)]
     found = comparison.compare(
-        Setup(Display(), shards=shards, workers=workers), Scratch(scratch), peers, tests, seconds
+        Setup(Display(), shards=shards, workers=workers),
+        Scratch(scratch),
+        peers,
+        tests,
+        seconds,
+        floor="floor" in chosen,
     )
     if keep and json and json.exists():
         found.add(Comparison.from_data(json_format.loads(json.read_text())))
         columns = [measure.key for each in known.values() for _, measure in each.measures]
-        found.arrange([peer.name for peer in PEERS.values()], columns)
+        found.arrange([comparison.FLOOR, *(peer.name for peer in PEERS.values())], columns)
     print(markdown(found))
     if json:
         json.write_text(json_format.dumps(found.as_data(), indent=2) + "\n")
@@ -267,7 +278,7 @@ def next_to_peers(
         plot.write_text(bars.svg(found))
 
 
-def _chosen(what: str, wanted: list[str] | None, known: Mapping[str, object]) -> list[str]:
+def _chosen(what: str, wanted: list[str] | None, known: Iterable[str]) -> list[str]:
     """In the order that they are known in; all if none was chosen."""
     for name in wanted or ():
         if name not in known:

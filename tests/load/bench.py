@@ -158,7 +158,8 @@ class Bench:
 
     def _visit(self, visits: Visits, work: Work, start: int) -> Visit:
         visitors = visits.visitors // self._visitor_processes
-        return Visit(start, work.seconds, visitors, self.crowding.rooms, visits.stay, visits.reconnect, work.day)
+        rooms, day = self.crowding.rooms, work.day
+        return Visit(start, work.seconds, visitors, rooms, visits.stay, visits.reconnect, day, visits.presence)
 
     # Waiting
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from tests.load.machine import cores
 from tests.load.orders import LoadTestFailed
@@ -13,12 +14,14 @@ from tests.load.ratios import Cell, Comparison, Measure, neighbours
 from tests.load.result import Report, Result
 from tests.load.scenarios import Setup, drive, join
 from tests.load.scratch import NotInstalled, Scratch
-from tests.load.server import Node, Server
+from tests.load.server import Floor, Node, Server
 
 KEPT_UP: Final = 0.95
 """The part of what was due that a server must deliver in time, for its CPU to be compared."""
 PACE: Final = 50.0
 WARMUP: Final = 0.5
+FLOOR: Final = "the bare loop"
+"""The name of its row."""
 _A_SECOND: Final = "deliveries_per_second"
 
 
@@ -72,45 +75,54 @@ def _timed(work: Work, seconds: float) -> Work:
     return Work(work.title, work.event, window=work.window, rate=work.rate, warmup=WARMUP, seconds=seconds, slices=10)
 
 
+class Other(NamedTuple):
+    """Who is measured between two runs of Roost."""
+
+    name: str
+    version: str
+    start: Callable[[], AbstractContextManager[Server]]
+
+
 def compare(
-    setup: Setup, scratch: Scratch, peers: Sequence[Peer], tests: Sequence[Trial], seconds: float
+    setup: Setup, scratch: Scratch, peers: Sequence[Peer], tests: Sequence[Trial], seconds: float, *, floor: bool
 ) -> Comparison:
-    """All trials with all peers that can be had."""
+    """All trials with the bare loop, if it is wanted, and with all peers that can be had."""
     comparison = Comparison([measure for trial in tests for _, measure in trial.measures])
-    versions: dict[str, str] = {}
+    others = [Other(FLOOR, "", Floor)] if floor else []
     for peer in peers:
         try:
             with setup.display.phase(f"installing {peer.name}", 1):
-                versions[peer.name] = peer.install(scratch)
+                version = peer.install(scratch)
         except NotInstalled as why:
             comparison.left_out[peer.name] = str(why)
-    present = [peer for peer in peers if peer.name in versions]
+        else:
+            others.append(Other(peer.name, version, partial(PeerServer, peer, scratch)))
     for trial in tests:
-        _Round(setup, scratch, trial, seconds, comparison).run(present, versions)
+        _Round(setup, trial, seconds, comparison).run(others)
     comparison.conditions.append(f"{cores()} cores, generator included; {seconds:g} s for each figure of speed.")
     return comparison
 
 
 class _Round:
-    """One trial: Roost, a peer, Roost, the next peer, and so on."""
+    """One trial: Roost, the first of the others, Roost, the next one, and so on."""
 
-    def __init__(self, setup: Setup, scratch: Scratch, trial: Trial, seconds: float, comparison: Comparison) -> None:
+    def __init__(self, setup: Setup, trial: Trial, seconds: float, comparison: Comparison) -> None:
         self._setup = setup
-        self._scratch = scratch
         self._trial = trial
         self._seconds = seconds
         self._comparison = comparison
 
-    def run(self, peers: Sequence[Peer], versions: dict[str, str]) -> None:
-        """Raises LoadTestFailed if Roost does; if a peer does, it is left without a figure."""
+    def run(self, others: Sequence[Other]) -> None:
+        """Raises LoadTestFailed if Roost does; if another does, it is left without a figure."""
         found: dict[str, Result | LoadTestFailed] = {}
         with nullcontext() if self._trial.fresh else self._node() as node:
             roost = [self._of_roost(node)]
-            for peer in peers:
-                found[peer.name] = self._of_peer(peer)
+            for other in others:
+                found[other.name] = self._of_other(other)
                 roost.append(self._of_roost(node))
-        for at, (name, result) in enumerate(found.items(), 1):
-            row = self._comparison.row(name, versions[name])
+        for at, other in enumerate(others, 1):
+            result = found[other.name]
+            row = self._comparison.row(other.name, other.version)
             for key, measure in self._trial.measures:
                 row.cells[measure.key] = self._cell(result, key, neighbours([run.value(key) for run in roost], at))
             if isinstance(result, Result):
@@ -137,9 +149,9 @@ class _Round:
     def _of_roost(self, node: Server | None) -> Result:
         return self._measured(self._node() if node is None else nullcontext(node))
 
-    def _of_peer(self, peer: Peer) -> Result | LoadTestFailed:
+    def _of_other(self, other: Other) -> Result | LoadTestFailed:
         try:
-            return self._measured(PeerServer(peer, self._scratch))
+            return self._measured(other.start())
         except LoadTestFailed as failure:
             return failure
 

@@ -87,11 +87,18 @@ def add_visits(result: Result, visited: Visited, usage: Usage) -> None:
         Figure("visits_per_second", "joins and leaves", leaves if quotable else None, Unit.PER_SECOND),
         Figure("visit_deliveries", "deliveries to visitors", deliveries if quotable else None, Unit.PER_SECOND),
     ]
+    if visited.states:
+        states, diffs = visited.states / visited.seconds, visited.diffs / visited.seconds
+        result.figures += [
+            Figure("visit_states", "presence_state to visitors", states if quotable else None, Unit.PER_SECOND),
+            Figure("visit_diffs", "presence_diff to visitors", diffs if quotable else None, Unit.PER_SECOND),
+        ]
     result.figures += _latencies("visit_join", "join under load", visited.join_latency, quotable=quotable)
     for count, what in (
         (visited.lost, "messages missed by visitors while they were joined"),
         (visited.duplicated, "messages that visitors received twice"),
         (visited.stray, "messages that visitors received after they had left"),
+        (visited.unseen, "visitors who were not shown themselves among those present"),
         (visited.failures, f"visitors turned away ({visited.reason})"),
     ):
         if count:
@@ -132,6 +139,8 @@ def add_attendance(result: Result, attended: Attended, usage: Usage, watchers: i
     figures += _latencies("list", "list", attended.listing, quotable=quotable)
     for kind, cpu in usage.by_kind().items():
         figures.append(Figure(f"cpu_{kind}", kind, 100 * cpu / usage.seconds, Unit.PERCENT_OF_A_CORE, group="CPU"))
+    figures.append(Figure("cpu_generator", "generator CPU", 100 * sum(usage.generator), Unit.PERCENT_OF_A_CORE))
+    result.latency = attended.until_seen
     result.notes.append(f"{usage.saturated()}; other load {usage.other():.2f} cores")
     if refusal := usage.refusal():
         result.notes.append(refusal)

@@ -99,6 +99,8 @@ class Visit:
     reconnect: bool
     """Whether a visitor comes on a new connection each time."""
     day: bool
+    presence: bool
+    """Whether a visitor is also present in the room's lobby."""
     limit: float = 20.0
     """Seconds in which a visitor must have its answer."""
 
@@ -185,6 +187,11 @@ class Visited:
     duplicated: int = 0
     stray: int = 0
     """Messages received after the reply to a leave."""
+    states: int = 0
+    """How often a visitor was shown who is present."""
+    diffs: int = 0
+    unseen: int = 0
+    """Stays in which a visitor was not shown itself among those present."""
     failures: int = 0
     reason: str = ""
 

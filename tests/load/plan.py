@@ -28,6 +28,8 @@ class Visits:
     visitors: int
     stay: float
     reconnect: bool
+    presence: bool = False
+    """Whether each is also present in the room's lobby."""
 
 
 @dataclass(frozen=True)

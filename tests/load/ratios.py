@@ -142,7 +142,7 @@ def markdown(comparison: Comparison) -> str:
     head = ["server", *(f"{measure.title}, {measure.unit}" for measure in measures)]
     own = ["**Roost**", *(f"**{_number(comparison.roost(measure.key))}**" for measure in measures)]
     rows = [
-        [f"{row.name} {row.version}", *(_shown(row.cells.get(each.key)) for each in measures)]
+        [f"{row.name} {row.version}".rstrip(), *(_shown(row.cells.get(each.key)) for each in measures)]
         for row in comparison.rows
     ]
     lines = [head, ["---"] * len(head), own, *rows]

@@ -136,7 +136,13 @@ def presence(
             attendance.fill(present)
             time.sleep(SETTLE)
             workers = sum(process.kind == "worker" for process in processes)
-            grown = memory(processes)["worker"] - before["worker"]
+            after = memory(processes)
+            grown = after["worker"] - before["worker"]
+            result.memory_over = "presences"
+            result.memory = [
+                (0, sum(before.values()) / MEGABYTE),
+                (present, sum(after.values()) / MEGABYTE),
+            ]
             attendance.watch()
             attended, usage = attendance.run(Meter(processes), rate, stay, seconds)
             attendance.check()

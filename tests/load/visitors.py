@@ -12,7 +12,7 @@ import msgspec
 from tests.load.board import Tally
 from tests.load.client import Newcomer, TurnedAway
 from tests.load.crowd import Crowd
-from tests.load.dialects.phoenix import join_text, leave_text, topic_of
+from tests.load.dialects.phoenix import join_text, leave_text, lobby_join_text, topic_of
 from tests.load.membership import Membership
 from tests.load.orders import LoadTestFailed, Visit, Visited
 from tests.load.pace import activity
@@ -47,6 +47,7 @@ class Visitor:
         "newcomer",
         "next_step",
         "number",
+        "present",
         "ref",
         "room",
         "stage",
@@ -66,6 +67,8 @@ class Visitor:
         self.ref = 0
         self.asked = 0
         """When it sent what it waits an answer for."""
+        self.present = False
+        """Whether it was shown itself among those present."""
         self.membership = Membership()
 
 
@@ -220,17 +223,26 @@ class Visits:
                 self._outcome.stray += 1
             else:
                 visitor.membership.receive(read_stamp(payload["s"].encode())[1])
+        elif event == "presence_state":
+            self._outcome.states += 1
+            visitor.present = str(visitor.number) in payload
+        elif event == "presence_diff":
+            self._outcome.diffs += 1
 
     def _joined(self, visitor: Visitor) -> None:
         visitor.stage = Stage.INSIDE
         visitor.membership.accept(self._crowd.board.sent(visitor.room))
         self._outcome.joins += 1
         self._outcome.join_latency.record(time.monotonic_ns() - visitor.asked)
+        visitor.present = False
+        if self._order.presence:
+            self._ask(visitor, lobby_join_text(visitor.room, visitor.number))
         self._later(visitor, self._order.stay)
 
     def _left(self, visitor: Visitor) -> None:
         visitor.stage = Stage.OUTSIDE
         self._outcome.leaves += 1
+        self._outcome.unseen += self._order.presence and not visitor.present
         self._end_stay(visitor)
         if self._order.reconnect:
             self._hang_up(visitor)

@@ -21,6 +21,15 @@ def leave_text(topic: str, join_ref: int) -> bytes:
     return b'["%d","%d","%b","phx_leave",{}]' % (join_ref, join_ref, topic.encode())
 
 
+def lobby_of(room: int) -> str:
+    """Where those who visit a room are present."""
+    return f"lobby:{room:06d}"
+
+
+def lobby_join_text(room: int, user: int) -> bytes:
+    return b'["0","0","%b","phx_join",{"user":%d}]' % (lobby_of(room).encode(), user)
+
+
 def heartbeat_text() -> bytes:
     return b'[null,"9","phoenix","heartbeat",{}]'
 
