@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any, Final, TypeVar
 
-from roost.broker.inspection import shard_branches, topic_pages
+from roost.broker.inspection import MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.shared.config import Settings
@@ -15,6 +15,7 @@ from roost.shared.control import (
     AskConfig,
     AskDrain,
     AskMeasurements,
+    AskNodeMeasurements,
     AskResharding,
     AskStatus,
     AskWorkerChange,
@@ -36,9 +37,10 @@ from roost.shared.control import (
 )
 from roost.shared.drain import LEFT_TO_SHARDS, DrainStatus
 from roost.shared.failures import CannotStart
+from roost.shared.hottest import AskHottestTopics
 from roost.shared.inspection import AskTopics, AskTree, GatewayQuestion, GatewayTree, NodeTree
 from roost.shared.link import Link, LinkClosed, Refused
-from roost.shared.measurements import BrokerMeasurements, ShardMeasurements
+from roost.shared.measurements import BrokerMeasurements, NodeMeasurements, ShardMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
@@ -50,13 +52,12 @@ T = TypeVar("T")
 
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which whoever has not answered a question is named as silent."""
-MEASURING_LIMIT: Final = 0.5
-"""The same, where metrics are read again and again."""
 
 _FOR_GATEWAYS: Final[tuple[tuple[Any, Any], ...]] = (
     (AskConfig | SetConfig, list[ConfigRow]),
     (ScaleWorkers | AskWorkerChange, WorkerChange | None),
     (DrainGateway | AskDrain, DrainStatus),
+    (AskNodeMeasurements, NodeMeasurements),
     (GatewayQuestion, Any),
 )
 """Questions that the gateway answers, with what it answers."""
@@ -154,6 +155,8 @@ class Broker:
                 return self._shards.resharding
             case AskTopics():
                 return await topic_pages(self._shards, message)
+            case AskHottestTopics():
+                return await hottest_topics(self._shards, message)
             case AskTree():
                 return await self._tree()
         for questions, answer in _FOR_GATEWAYS:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from roost.broker.hottest_topics import HottestTopics
 from roost.broker.topic_table import Audience, Topic, TopicTable
 from roost.shared.bus import PLAIN, Change, Disband, Entry, Form, Gather, Lane, Letter, Publish, Reach, encode_letter
 from roost.shared.crossing import encode_crossing
@@ -38,6 +39,7 @@ class Fanout:
         """Deliveries that these meant, counted by subscriber."""
         self.unencodable = 0
         """Deliveries that could not be: what is binary has no form for subscribers who speak V1."""
+        self.hottest = HottestTopics()
 
     def add(self, publisher: int, publish: Publish) -> None:
         """One publish: an entry for each worker that has subscribers of its topic."""

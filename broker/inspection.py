@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from roost.broker.shards import Shards
 from roost.shared.control import AskStatus, ShardStatus
+from roost.shared.hottest import AskHottestTopics, HottestTopics, ShardTopics, hottest_of_all
 from roost.shared.inspection import AskTopicPage, AskTopics, ProcessBranch, TopicPage, TopicPages
 from roost.shared.link import LinkClosed, Refused
 from roost.shared.shard_map import Slot
 
 ANSWER_LIMIT: Final = 2.0
 """Seconds after which a shard that has not answered is named as silent."""
+MEASURING_LIMIT: Final = 0.5
+"""The same, where somebody looks again and again."""
 
 
 async def topic_pages(shards: Shards, question: AskTopics) -> TopicPages:
@@ -36,6 +39,12 @@ async def _page(shards: Shards, slot: Slot, question: AskTopicPage) -> TopicPage
         return await shards.ask(slot, question, TopicPage, ANSWER_LIMIT)
     except (LinkClosed, TimeoutError):
         return None
+
+
+async def hottest_topics(shards: Shards, question: AskHottestTopics) -> HottestTopics:
+    """The hottest topics of all shards together; while their number changes, of both epochs."""
+    answers, silent = await shards.ask_all(question, ShardTopics, MEASURING_LIMIT)
+    return HottestTopics(hottest_of_all(answers, question.limit), tuple(silent))
 
 
 async def shard_branches(shards: Shards) -> tuple[ProcessBranch, ...]:

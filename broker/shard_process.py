@@ -26,6 +26,7 @@ from roost.shared.control import (
     WorkerExited,
 )
 from roost.shared.envelopes import Answer, Ask, Envelope, Envelopes, Refusal, Tell, encode_envelope
+from roost.shared.hottest import AskHottestTopics, ShardTopics
 from roost.shared.inspection import AskTopicPage, TopicCount, TopicPage
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import ShardMeasurements
@@ -35,7 +36,7 @@ from roost.shared.topics import RESERVED
 from roost.shared.usage import own_usage
 
 BURIAL_PERIOD: Final = 0.2
-"""Seconds between two looks for dead workers."""
+"""Seconds between two looks for dead workers, and two ticks of the count of topics."""
 PARCELS_A_TURN: Final = 1000
 """So many parcels are read before the shard answers."""
 LINK_READ_BYTES: Final = 256 * 1024
@@ -82,6 +83,7 @@ class ShardProcess:
             now = time.monotonic()
             if now >= burial:
                 self._shard.bury_the_dead()
+                self._shard.fanout.hottest.tick(now)
                 burial = now + BURIAL_PERIOD
             self._take_turn(now)
             wake = min(burial, self._shard.deadline() or burial)
@@ -136,6 +138,8 @@ class ShardProcess:
                 value = self._measurements()
             case AskTopicPage(prefix, before):
                 value = self._topic_page(prefix, before)
+            case AskHottestTopics():
+                value = ShardTopics(self._start.slot, tuple(self._shard.fanout.hottest.hottest(time.monotonic())))
             case _:
                 self._tell(Refusal(number, f"a shard does not know {type(message).__name__}"))
                 return
@@ -178,6 +182,7 @@ class ShardProcess:
         shard = self._shard
         return ShardMeasurements(
             slot=self._start.slot,
+            incarnation=self._start.incarnation,
             usage=own_usage(),
             open=shard.open,
             topics=shard.table.topic_count(),

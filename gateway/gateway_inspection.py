@@ -8,6 +8,7 @@ from roost.shared.control import AskStatus, Ping, WorkerStatus
 from roost.shared.inspection import (
     AskClient,
     AskRoutes,
+    AskSlowestClients,
     AskSockets,
     AskSubscribers,
     AskTree,
@@ -20,6 +21,7 @@ from roost.shared.inspection import (
     GatewayTree,
     ProcessBranch,
     Routes,
+    SlowestClients,
     Sockets,
     Subscribers,
     WorkerTree,
@@ -42,6 +44,8 @@ async def inspect(workers: Supervisor, app: str, question: GatewayQuestion) -> A
             return await _sockets(workers, question)
         case AskClient():
             return await _client(workers, question)
+        case AskSlowestClients():
+            return await _slowest(workers, question)
         case AskRoutes():
             return await _routes(workers)
         case AskTree():
@@ -76,6 +80,17 @@ async def _client(workers: Supervisor, question: AskClient) -> ClientSockets:
     answers, silent = await workers.ask_all(question, ClientSockets, ANSWER_LIMIT)
     rows = sorted((row for answer in answers for row in answer.sockets), key=lambda row: row.since)
     return ClientSockets(sum(answer.total for answer in answers), tuple(rows[: question.limit]), tuple(silent))
+
+
+async def _slowest(workers: Supervisor, question: AskSlowestClients) -> SlowestClients:
+    answers, silent = await workers.ask_all(question, SlowestClients, ANSWER_LIMIT)
+    rows = sorted((row for answer in answers for row in answer.clients), key=lambda row: -row.waiting)
+    return SlowestClients(
+        sum(answer.total for answer in answers),
+        sum(answer.waiting for answer in answers),
+        tuple(rows[: question.limit]),
+        tuple(silent),
+    )
 
 
 async def _routes(workers: Supervisor) -> Routes:

@@ -21,6 +21,7 @@ from roost.shared.config import BadSetting, Settings, live_settings, with_live_s
 from roost.shared.control import (
     AskConfig,
     AskDrain,
+    AskNodeMeasurements,
     AskStatus,
     AskWorkerChange,
     ConfigRow,
@@ -158,6 +159,8 @@ class Gateway:
         match message:
             case AskStatus():
                 return await self._status()
+            case AskNodeMeasurements():
+                return await self._measure()
             case AskConfig():
                 return self._config()
             case SetConfig(name, value):

@@ -13,6 +13,7 @@ def measure_worker(runtime: Runtime, uplink: Uplink, capacity: Capacity, watchdo
     traffic, clients = runtime.turn.traffic, runtime.clients
     books = uplink.books.answer(runtime.drops.counts())
     return WorkerMeasurements(
+        number=runtime.worker,
         usage=own_usage(),
         connections=len(clients),
         channels=sum(len(client.topics) for client in clients.values()),

@@ -5,6 +5,8 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -26,6 +28,7 @@ from roost.shared.inspection import (
     MAX_ROWS,
     AskClient,
     AskRoutes,
+    AskSlowestClients,
     AskSockets,
     AskSubscribers,
     AskTree,
@@ -40,6 +43,7 @@ from roost.shared.inspection import (
     GoneSocket,
     MountRow,
     Routes,
+    SlowestClients,
     SocketRow,
     Sockets,
     SocketState,
@@ -80,6 +84,8 @@ class WorkerInspection:
                 return await self._sockets(name)
             case AskClient(network, limit):
                 return await self._client(network, limit)
+            case AskSlowestClients(limit):
+                return await self._slowest(limit)
             case AskRoutes():
                 return self._routes()
             case AskTree():
@@ -137,6 +143,17 @@ class WorkerInspection:
                 if len(rows) < limit:
                     rows.append(self._row(connection))
         return ClientSockets(total, tuple(rows))
+
+    async def _slowest(self, limit: int) -> SlowestClients:
+        """By what waits when each of them is looked at."""
+        waiting = [
+            (bytes_, connection)
+            async for connection in _in_slices(self._runtime.clients.values())
+            if (bytes_ := connection.transport.waiting)
+        ]
+        most = nlargest(limit, waiting, key=itemgetter(0))
+        rows = tuple(msgspec.structs.replace(self._row(one), waiting=bytes_) for bytes_, one in most)
+        return SlowestClients(len(waiting), sum(map(itemgetter(0), waiting)), rows)
 
     async def _disconnect(self, name: str) -> Disconnected:
         found = await self._named(name)

@@ -11,6 +11,7 @@ from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.cluster import ClusterMessage
 from roost.shared.config import LogSettings
 from roost.shared.drain import Pace
+from roost.shared.hottest import AskHottestTopics
 from roost.shared.inspection import Inspection
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
@@ -177,6 +178,10 @@ class AskMeasurements(_Message, frozen=True):
     """Answered by `ShardMeasurements`, `WorkerMeasurements` or, of the broker, `BrokerMeasurements`."""
 
 
+class AskNodeMeasurements(_Message, frozen=True):
+    """To the broker, on to the gateway, which asks everybody. Answered by `NodeMeasurements`."""
+
+
 class ScaleShards(_Message, frozen=True):
     """To the broker: change the number of shards. Answered at once by the first `ReshardingStatus`."""
 
@@ -241,6 +246,7 @@ Message = (
     | Ping
     | AskStatus
     | AskMeasurements
+    | AskNodeMeasurements
     | ScaleShards
     | AskResharding
     | LimitsChanged
@@ -251,6 +257,7 @@ Message = (
     | DrainGateway
     | AskDrain
     | StartBridge
+    | AskHottestTopics
     | Inspection
     | ClusterMessage
 )

@@ -99,6 +99,12 @@ class AskClient(_Message, frozen=True):
     limit: int = MAX_ROWS
 
 
+class AskSlowestClients(_Message, frozen=True):
+    """The same way. Answered by `SlowestClients`."""
+
+    limit: int = 20
+
+
 def as_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     """An address or a network as people write it; one of IPv4 as IPv6 writes it, too. Raises ValueError."""
     network = ipaddress.ip_network(text, strict=False)
@@ -216,6 +222,17 @@ class ClientSockets(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
+class SlowestClients(msgspec.Struct, frozen=True):
+    """Clients for whom most bytes wait, the most first."""
+
+    total: int
+    """Clients for whom any wait."""
+    waiting: int
+    """Bytes that wait for all of them."""
+    clients: tuple[SocketRow, ...]
+    silent: tuple[str, ...] = ()
+
+
 # What serves what
 
 
@@ -329,6 +346,15 @@ class Disconnected(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
-GatewayQuestion = AskTree | AskSubscribers | AskSockets | AskClient | AskRoutes | BroadcastEvent | DisconnectSockets
+GatewayQuestion = (
+    AskTree
+    | AskSubscribers
+    | AskSockets
+    | AskClient
+    | AskSlowestClients
+    | AskRoutes
+    | BroadcastEvent
+    | DisconnectSockets
+)
 """What a gateway answers, when it has asked its workers."""
 Inspection = AskTopics | AskTopicPage | GatewayQuestion

@@ -22,6 +22,8 @@ class Usage(msgspec.Struct, frozen=True):
 class WorkerMeasurements(msgspec.Struct, frozen=True):
     """What one gateway worker measures."""
 
+    number: int
+    """Never given again: counts of another number are another process's."""
     usage: Usage
     connections: int
     channels: int
@@ -66,6 +68,8 @@ class ShardMeasurements(msgspec.Struct, frozen=True):
     """What one shard measures."""
 
     slot: Slot
+    incarnation: int
+    """Of the slot: counts of another one are another process's."""
     usage: Usage
     open: bool
     topics: int

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import cluster, control, envelopes, inspection
+from roost.shared import cluster, control, envelopes, hottest, inspection
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Lane
 from roost.shared.drain import Pace
@@ -45,6 +45,8 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.Ping: (),
     control.AskStatus: (),
     control.AskMeasurements: (),
+    control.AskNodeMeasurements: (),
+    hottest.AskHottestTopics: (numbers,),
     control.LimitsChanged: (st.builds(Limits, numbers, numbers),),
     control.AskConfig: (),
     control.SetConfig: (text, text),
@@ -75,6 +77,7 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     inspection.AskSubscribers: (text, numbers),
     inspection.AskSockets: (text,),
     inspection.AskClient: (text, numbers),
+    inspection.AskSlowestClients: (numbers,),
     inspection.BroadcastEvent: (text, text, st.binary(max_size=10)),
     inspection.DisconnectSockets: (text,),
 }

@@ -16,6 +16,7 @@ def measured(bounds: tuple[float, ...], *values: float) -> Measured:
 
 USAGE = Usage(1.5, 4096)
 WORKER = WorkerMeasurements(
+    number=1,
     usage=USAGE,
     connections=3,
     channels=4,
@@ -41,6 +42,7 @@ WORKER = WorkerMeasurements(
 )
 SHARD = ShardMeasurements(
     slot=Slot(1, 0),
+    incarnation=1,
     usage=USAGE,
     open=True,
     topics=25,
