@@ -10,6 +10,7 @@ from roost.shared.deflate import deflate_frame
 from roost.shared.serializer import Fastlane
 from roost.shared.topics import TAP
 
+_LETTER, _NO_EVENT = Lane.LETTER, Form.PLAIN  # as globals: looking a member up in its Enum takes 0.15 us in Python 3.11
 ENTRY_BYTES: Final = 16
 """What an entry takes on the bus beside its frames, about."""
 
@@ -127,15 +128,14 @@ class _Encodings:
 
     def wanted_as_letter(self, audience: Audience) -> bool:
         publish = self._publish
-        return audience.lane == Lane.LETTER or publish.form == Form.PLAIN or publish.event in audience.intercepts
+        return audience.lane == _LETTER or publish.form == _NO_EVENT or publish.event in audience.intercepts
 
     def frame(self, lane: Lane) -> bytes | None:
         """None if subscribers of that lane cannot be told: V1 has no binary messages."""
-        try:
-            return self._frames[lane]
-        except KeyError:
-            frame = self._frames[lane] = self._fastlane.frame(lane) if lane not in PLAIN else self._compressed(lane)
-        return frame
+        frames = self._frames
+        if lane not in frames:
+            frames[lane] = self._fastlane.frame(lane) if lane not in PLAIN else self._compressed(lane)
+        return frames[lane]
 
     def _compressed(self, lane: Lane) -> bytes | None:
         frame = self.frame(PLAIN[lane])

@@ -12,7 +12,7 @@ from roost.gateway.calls import Question
 from roost.gateway.channel import Channel
 from roost.gateway.channel_extras import Timer
 from roost.gateway.channel_mailbox import ChannelMailbox
-from roost.gateway.channel_sending import JOINED, LaterReply, State
+from roost.gateway.channel_sending import ENDED, JOINED, JOINING, LaterReply, State
 from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
@@ -45,7 +45,7 @@ class ChannelProcess(ChannelMailbox):
         self.subscription: Subscription | None = None
         self._answering: Any = join
         """What is being answered: a client's message, and while the subscription is awaited, the join's response."""
-        self._state = State.JOINING
+        self._state = JOINING
         self._busy = True
         self._emptying = False
         self._task = None
@@ -85,12 +85,12 @@ class ChannelProcess(ChannelMailbox):
             self._join_done(None, error)
         else:
             self._run(coroutine, self._join_done)
-            if self._state is State.JOINING and self._task is not None:
+            if self._state is JOINING and self._task is not None:
                 self.client.hold_back(self._answering)
 
     def begin(self) -> None:
         """The client knows that it has joined."""
-        self._state = State.JOINED
+        self._state = JOINED
         if type(self.channel).joined is Channel.joined:
             self._idle()
         else:
@@ -109,13 +109,13 @@ class ChannelProcess(ChannelMailbox):
 
     def leave(self, message: Message) -> None:
         """The client leaves."""
-        if self._state is State.JOINED:
+        if self._state is JOINED:
             self.client.hold_back(message)
             self._deliver(self._handle_leave, message)
 
     def discard(self) -> None:
         """The client joined again: end without a word; `terminate` does not run, as in Phoenix."""
-        self._state = State.ENDED
+        self._state = ENDED
         self._let_go()
         self._unsubscribe()
         if self._task is not None:
@@ -127,10 +127,10 @@ class ChannelProcess(ChannelMailbox):
         if self._task is not None:
             self.client.runtime.ending.add(self)
             self.client.runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
-        elif self._state is State.JOINING:
+        elif self._state is JOINING:
             self._end("closed", graceful=True)
             return
-        if self._state is State.JOINED:
+        if self._state is JOINED:
             self._deliver(self._handle_close, None)
 
     # Told by the uplink and by timers
@@ -153,7 +153,7 @@ class ChannelProcess(ChannelMailbox):
 
     def asked(self, question: Question) -> None:
         """Code asks the channel something."""
-        if self._state in (State.ENDING, State.ENDED):
+        if self._state in (State.ENDING, ENDED):
             question.fail("the channel has ended")
         else:
             self._deliver(self._handle_call, question)
@@ -167,7 +167,7 @@ class ChannelProcess(ChannelMailbox):
     def reply_later(self) -> LaterReply:
         """A reply to the message that is being handled, to be given later."""
         message = self._answering
-        if self._state is State.JOINING or not isinstance(message, Message):
+        if self._state is JOINING or not isinstance(message, Message):
             raise RuntimeError(f"{self.name()} answers no message now: call reply_later while an event is handled")
         if message.ref is None:
             raise RuntimeError(f"the client wants no reply to {message.event!r}: its message has no ref")
@@ -241,7 +241,7 @@ class ChannelProcess(ChannelMailbox):
         if self._task is not None:
             self.client.take(self._answering)
             self._task = None
-        if self._state is State.ENDED:
+        if self._state is ENDED:
             return
         if error is None and not isinstance(value, Ok | Error):
             error = TypeError(f"join returned {kind(value)}; it returns Ok(reply) or Error(reason)")
@@ -265,7 +265,7 @@ class ChannelProcess(ChannelMailbox):
 
     def _timed_message_done(self, began: float, value: Any, error: BaseException | None) -> None:
         message: Message = self._answering
-        if error is None and self._state is not State.ENDED:
+        if error is None and self._state is not ENDED:
             telemetry = self.client.runtime.telemetry
             telemetry.emit(
                 ChannelHandledIn(
@@ -284,7 +284,7 @@ class ChannelProcess(ChannelMailbox):
         if self._task is not None:
             self.client.take(message)
             self._task = None
-        if self._state is State.ENDED:
+        if self._state is ENDED:
             return
         try:
             match value:
@@ -310,7 +310,7 @@ class ChannelProcess(ChannelMailbox):
     def _call_done(self, question: Question, value: Any, error: BaseException | None) -> None:
         self._task = None
         error = question.finish(value, error)
-        if self._state is State.ENDED:
+        if self._state is ENDED:
             return
         if error is not None:
             self._crash(error, "handle_call")
@@ -319,7 +319,7 @@ class ChannelProcess(ChannelMailbox):
 
     def _done(self, method: str, value: Any, error: BaseException | None) -> None:
         self._task = None
-        if self._state is State.ENDED:
+        if self._state is ENDED:
             return
         match value:
             case _ if error is not None:
@@ -343,7 +343,7 @@ class ChannelProcess(ChannelMailbox):
     # Ending
 
     def _refuse(self, payload: Any) -> None:
-        self._state = State.ENDED
+        self._state = ENDED
         self.client.runtime.ending.discard(self)
         self._let_go()
         self.client.refused(self.membership, payload)
@@ -374,7 +374,7 @@ class ChannelProcess(ChannelMailbox):
             self.log_crash(error, "terminate")
         if not graceful:
             self._tell_client(graceful=False)
-        self._state = State.ENDED
+        self._state = ENDED
 
     def _tell_client(self, *, graceful: bool) -> None:
         for frame in self.client.ended(self.membership, graceful=graceful):

@@ -35,7 +35,8 @@ class State(Enum):
     ENDED = auto()
 
 
-JOINED: Final = State.JOINED  # as a global: looking a member up in its Enum takes 0.1 us in Python 3.11
+JOINING, JOINED, ENDED = State.JOINING, State.JOINED, State.ENDED
+# As globals: looking a member up in its Enum takes 0.15 us in Python 3.11.
 _MAY_SEND: Final = (State.JOINED, State.ENDING)
 
 

@@ -56,10 +56,10 @@ class OwnLane:
 
     def reply(self, reply: Reply) -> bytes:
         """The frame of a reply. Raises TypeError or ValueError."""
-        join_ref, ref, topic, status, response = reply
+        response = reply.response
         plain = response if isinstance(response, bytes) else msgspec.json.decode(encode_json(response))
-        payload: Any = {"status": status, "response": plain}
-        return self._frame(Message(join_ref, ref, topic, "phx_reply", payload))
+        payload: Any = {"status": reply.status, "response": plain}
+        return self._frame(Message(reply.join_ref, reply.ref, reply.topic, "phx_reply", payload))
 
     def broadcast(self, topic: str, letter: bytes, intercepts: tuple[str, ...]) -> tuple[bool, bytes | None]:
         """Whether a letter is a broadcast that goes to the client as it is, and its frame if it can be encoded.

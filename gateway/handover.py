@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from roost.gateway.turn import Turn
-from roost.shared.peer.shard_link import Echo, Frames, Handover, Letters
+from roost.shared.peer.shard_link import Frames, Handover, Letters
 
 if TYPE_CHECKING:
     from roost.shared.peer.audience import Subscription
@@ -27,30 +27,31 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
     handovers = _merge(handovers)
     alone = sum(isinstance(handover, Frames) for handover in handovers) == 1
     broadcasts = letters = size = 0
-    for handover in handovers:
-        match handover:
-            case Frames(outlets, frames, topic):
-                if departed:
-                    outlets = _without(outlets, [one.outlet for one in departed if one.topic == topic])
-                    handover = handover._replace(outlets=outlets)
-                if alone:
-                    turn.flush()  # what was collected for these clients before goes out before
-                    _write(handover)
-                else:
-                    for outlet in outlets:
-                        outlet.send(handover)
-                count = len(outlets)
-                broadcasts += count * len(frames)
-                size += count * (len(frames[0]) if len(frames) == 1 else sum(map(len, frames)))
-            case Letters(inboxes, topic, letter):
-                if departed:
-                    inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
-                for inbox in inboxes:
-                    inbox.letter(topic, letter)
-                letters += len(inboxes)
-            case Echo(link, number):
-                for holder in link.release(number):
-                    holder.released()
+    for handover in handovers:  # by type and attribute: a `match` takes 0.4 us each
+        if isinstance(handover, Frames):
+            frames, outlets = handover.frames, handover.outlets
+            if departed:
+                outlets = _without(outlets, [one.outlet for one in departed if one.topic == handover.topic])
+                handover = Frames(outlets, frames, handover.topic)
+            if alone:
+                turn.flush()  # what was collected for these clients before goes out before
+                _write(handover)
+            else:
+                for outlet in outlets:
+                    outlet.send(handover)
+            count = len(outlets)
+            broadcasts += count * len(frames)
+            size += count * (len(frames[0]) if len(frames) == 1 else sum(map(len, frames)))
+        elif isinstance(handover, Letters):
+            inboxes, topic = handover.inboxes, handover.topic
+            if departed:
+                inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
+            for inbox in inboxes:
+                inbox.letter(topic, handover.letter)
+            letters += len(inboxes)
+        else:
+            for holder in handover.link.release(handover.number):
+                holder.released()
     turn.traffic.broadcasts_sent += broadcasts
     turn.traffic.bytes_sent += size
     return broadcasts + letters

@@ -38,7 +38,8 @@ class Status(Enum):
     ENDED = auto()
 
 
-_JOINING: Final = Status.JOINING  # as a global: looking a member up in its Enum takes 0.1 us in Python 3.11
+_JOINING, _JOINED = Status.JOINING, Status.JOINED
+# As globals: looking a member up in its Enum takes 0.15 us in Python 3.11.
 _OWN_EVENTS: Final = ("phx_join", "phx_leave", "heartbeat")
 
 
@@ -54,7 +55,7 @@ class Membership:
         """What the client's messages are compared with; null if its join had none."""
         self.ref = message.ref
         """The ref of the join, until it is answered."""
-        self.status = Status.JOINING
+        self.status = _JOINING
         self.waiting: list[Message] | None = None
         """What came for the topic while it was joining, if anything did."""
         self.replaced: Membership | None = None
@@ -181,21 +182,21 @@ class ClientProtocol:
 
     def accepted(self, membership: Membership, response: Any) -> list[Effect]:
         """The channel joined and is subscribed."""
-        if membership.status is not Status.JOINING:
+        if membership.status is not _JOINING:
             return []
-        membership.status = Status.JOINED
+        membership.status = _JOINED
         return [_verdict(membership, "ok", response), Confirm(membership), *_close_replaced(membership)]
 
     def refused(self, membership: Membership, response: Any) -> list[Effect]:
         """The channel refused the join, or crashed in it."""
-        if membership.status is not Status.JOINING:
+        if membership.status is not _JOINING:
             return []
         self._end(membership)
         return [_verdict(membership, "error", response), *_close_replaced(membership)]
 
     def ended(self, membership: Membership, *, graceful: bool) -> list[Effect]:
         """The channel has ended: by itself or by a leave (gracefully), or by a crash."""
-        if membership.status not in (Status.JOINED, Status.LEAVING):
+        if membership.status not in (_JOINED, Status.LEAVING):
             return []
         self._end(membership)
         return [_close(membership) if graceful else _error(membership)]
@@ -208,7 +209,7 @@ class ClientProtocol:
         return memberships
 
     def _receive_joined(self, membership: Membership, message: Message) -> list[Effect]:
-        if membership.status is Status.JOINING:
+        if membership.status is _JOINING:
             return _wait(membership, message)
         if message.event == "phx_join":
             self._end(membership)

@@ -4,7 +4,7 @@ V1 writes objects (`~> 1.0.0`), V2 arrays of five (`~> 2.0.0`); both as in Phoen
 as the JSON text they came in, `Raw`, until code asks for more.
 """
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 else:
     Payload = Raw  # what the decoders make; only `decode` puts bytes in its place
 M = TypeVar("M")
+
+_JSON, _BINARY, _V1, _V2 = Form.JSON, Form.BINARY, Lane.V1, Lane.V2
+# As globals: looking a member up in its Enum takes 0.15 us in Python 3.11.
 
 EMPTY_OBJECT: Final = Raw(b"{}")
 
@@ -49,7 +52,7 @@ class Message(msgspec.Struct, array_like=True, gc=False):
         return f"Message({names}, <{shown}>)"
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The answer to one message of a client."""
 
     join_ref: Any
@@ -107,8 +110,8 @@ def encode_broadcast(topic: str, event: str, payload: Any) -> tuple[Form, bytes]
     check_event(event)
     if isinstance(payload, bytes):
         binary_messages.encode_broadcast(topic, event, b"")  # the broadcaster hears of it, not the shards
-        return Form.BINARY, payload
-    return Form.JSON, encode_map(payload)
+        return _BINARY, payload
+    return _JSON, encode_map(payload)
 
 
 class _ObjectMessage(msgspec.Struct):
@@ -166,10 +169,13 @@ class V2Serializer:
         return text_frame(_encode((join_ref, ref, topic, event, Raw(encode_map(payload)))))
 
     def reply(self, reply: Reply) -> bytes:
-        join_ref, ref, topic, status, response = reply
+        response = reply.response
         if isinstance(response, bytes):
-            return binary_frame(binary_messages.encode_reply(join_ref, ref, topic, status, response))
-        return text_frame(_encode((join_ref, ref, topic, "phx_reply", {"response": response, "status": status})))
+            return binary_frame(
+                binary_messages.encode_reply(reply.join_ref, reply.ref, reply.topic, reply.status, response)
+            )
+        answer = {"response": response, "status": reply.status}
+        return text_frame(_encode((reply.join_ref, reply.ref, reply.topic, "phx_reply", answer)))
 
 
 V1: Final = V1Serializer()
@@ -218,12 +224,12 @@ class Fastlane:
 
     def frame(self, lane: Lane) -> bytes | None:
         """The complete frame for subscribers of that lane; None if the lane has no form for it."""
-        if self._form == Form.BINARY:
-            if lane == Lane.V1:
+        if self._form == _BINARY:
+            if lane == _V1:
                 return None
             topic: str = msgspec.json.decode(self._topic)
             return binary_frame(binary_messages.encode_broadcast(topic, self._event, self._payload))
         event = _encode(self._event)
-        if lane == Lane.V2:
+        if lane == _V2:
             return text_frame(b"[null,null,%b,%b,%b]" % (self._topic, event, self._payload))
         return text_frame(_v1_text(self._topic, event, self._payload, b"null"))

@@ -332,8 +332,9 @@ class Delivery:
         self.published += 1
         item = encode_item(Publish(self.published, topic, form, event, payload, sender, trace, reach))
         self._log.append(self.published, item)
-        for link in self._publishing_links():
-            link.outgoing.append(item)
+        for slot, link in self._links.items():
+            if slot.epoch == self.epoch:
+                link.outgoing.append(item)
         return self.published
 
     def _admit(self, arrival: Arrival) -> None:

@@ -6,7 +6,7 @@ What must bridge the incarnations of the slot (`seen`, `through`) outlives sessi
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -41,7 +41,7 @@ MAX_DEAD: Final = 4096
 """So many publishers that are dead are remembered a slot; then the one that has been dead longest is forgotten."""
 
 
-class Frames(NamedTuple):
+class Frames(msgspec.Struct, frozen=True):
     """Write these frames, one after another, to each of these outlets."""
 
     outlets: list[Any]
@@ -50,7 +50,7 @@ class Frames(NamedTuple):
     """What they were broadcast on."""
 
 
-class Letters(NamedTuple):
+class Letters(msgspec.Struct, frozen=True):
     """Hand this letter to each of these inboxes."""
 
     inboxes: list[Any]
@@ -58,7 +58,7 @@ class Letters(NamedTuple):
     letter: bytes
 
 
-class Echo(NamedTuple):
+class Echo(msgspec.Struct, frozen=True):
     """The worker's own publishes up to a number are handed over from here: who waited for that may go on."""
 
     link: "ShardLink"

@@ -31,7 +31,7 @@ from roost.gateway.protocol import (
     Status,
     Wait,
 )
-from roost.shared.serializer import EMPTY_OBJECT, Message
+from roost.shared.serializer import EMPTY_OBJECT, Message, Reply
 from tests.shared.json_values import typed
 
 MAX_CHANNELS = 2
@@ -193,7 +193,9 @@ class Client:
 
     def _perform(self, effect: Effect) -> list[Step]:
         match effect:
-            case Answer((join_ref, ref, topic, status, response)) | Refuse((join_ref, ref, topic, status, response)):
+            case Answer(Reply(join_ref, ref, topic, status, response)) | Refuse(
+                Reply(join_ref, ref, topic, status, response)
+            ):
                 return [("reply", typed([join_ref, ref, topic, status, response]))]
             case Push(topic, join_ref, event, payload):
                 return [("push", typed([join_ref, join_ref, topic, event, payload]))]
