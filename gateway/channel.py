@@ -1,13 +1,14 @@
 """What an application derives from to write a channel."""
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from roost.gateway.calls import ChannelAddress
 from roost.gateway.channel_sending import LaterReply
-from roost.gateway.events import Argument, EventMethod, UnknownEvent, event_methods, intercept_methods
+from roost.gateway.events import EventMethod, UnknownEvent, find_event_methods, find_intercept_methods
 from roost.gateway.log_lines import Level, check_level
+from roost.gateway.payloads import Argument
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
 from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
@@ -49,6 +50,9 @@ class Channel(Generic[S]):
     intercepts: ClassVar[tuple[str, ...]] = ()
     """Events of the topic that go through `handle_out`, beside those that methods marked with @intercept take."""
 
+    sends: ClassVar[Mapping[str, Any]] = {}
+    """Events that its client is sent, each with the type of its payload, for `roost schema`; nothing is checked."""
+
     socket: S
     """The connection's socket, as `connect` left it."""
     topic: str
@@ -58,8 +62,8 @@ class Channel(Generic[S]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._events = event_methods(cls)
-        cls._outgoing = intercept_methods(cls)
+        cls._events = find_event_methods(cls)
+        cls._outgoing = find_intercept_methods(cls)
         declared: Any = cls.intercepts
         if isinstance(declared, str):
             raise TypeError(f"{cls.__name__}.intercepts lists events: write ({declared!r},)")
@@ -75,6 +79,11 @@ class Channel(Generic[S]):
     def all_intercepts(cls) -> tuple[str, ...]:
         """Events of the topic that its code sees before its client does."""
         return cls._intercepts
+
+    @classmethod
+    def event_methods(cls) -> Mapping[str, EventMethod]:
+        """The methods marked with @event, by event."""
+        return cls._events
 
     # What an application writes
 

@@ -14,9 +14,9 @@ from roost.gateway.channel_extras import Timer
 from roost.gateway.channel_mailbox import ChannelMailbox
 from roost.gateway.channel_sending import ENDED, JOINED, JOINING, LaterReply, State
 from roost.gateway.custom_serializer import OwnLane
-from roost.gateway.events import InvalidPayload, read_any
 from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.parameter_filter import kind
+from roost.gateway.payloads import InvalidPayload, read_any
 from roost.gateway.protocol import JOIN_CRASHED, Membership
 from roost.gateway.replies import Error, Ok, Reply, Stop
 from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, Result
@@ -392,4 +392,5 @@ class ChannelProcess(ChannelMailbox):
 
 
 def _invalid_payload(error: InvalidPayload) -> dict[str, str]:
-    return {"reason": "invalid payload", "detail": str(error)}
+    where = {} if error.field is None else {"field": error.field}
+    return {"reason": "invalid payload", "detail": str(error), **where}

@@ -1,27 +1,19 @@
-"""Event methods of a channel class: how they are declared, and how a payload becomes their argument. Pure."""
+"""Event methods of a channel class: how they are declared. Pure."""
 
 import inspect
-import typing
 from collections.abc import Callable
-from types import UnionType
-from typing import Any, Final, NamedTuple, TypeVar, Union
+from typing import Any, Final, TypeVar
 
-import msgspec
-
-from roost.shared.serializer import Payload, Raw
+from roost.gateway.payloads import Argument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ATTRIBUTE: Final = "__roost_event__"
 _INTERCEPTED: Final = "__roost_intercepted__"
-_ANY: Final = msgspec.json.Decoder()
+_REPLY: Final = "__roost_reply__"
 
 CALLBACKS: Final = ("join", "joined", "handle_in", "handle_out", "handle_info", "handle_call", "terminate")
 """Methods that Roost calls and that must be async."""
-
-
-class InvalidPayload(ValueError):
-    """A client's payload is not what the method takes; the text says where and why."""
 
 
 class UnknownEvent(LookupError):
@@ -35,18 +27,20 @@ class UnknownEvent(LookupError):
         super().__init__(f"{channel.__name__} has no method for {wanted}")
 
 
-def event(name: str) -> Callable[[F], F]:
+def event(name: str, *, reply: Any = None) -> Callable[[F], F]:
     """Mark a method as the handler of an event: `async def method(self, payload)`.
 
-    The payload's annotation says how it arrives: `dict` or another type that JSON decodes to (the client gets an error
-    reply if it sent something else), `bytes` for binary payloads, or `Raw`, the JSON text itself, never parsed, for
-    payloads that only pass through.
+    The payload's annotation says how it arrives: `dict` or another type that JSON decodes to, a msgspec Struct, a
+    dataclass or a pydantic model among them (the client gets an error reply that names the field if it sent something
+    else), `bytes` for binary payloads, or `Raw`, the JSON text itself, never parsed, for payloads that only pass
+    through. `reply` is the type of what its `Ok` carries, for `roost schema`.
     """
     if not isinstance(name, str):
         raise TypeError('write @event("name"), with the name of the event')
 
     def mark(method: F) -> F:
         setattr(method, _ATTRIBUTE, name)
+        setattr(method, _REPLY, reply)
         return method
 
     return mark
@@ -67,52 +61,6 @@ def intercept(name: str) -> Callable[[F], F]:
     return mark
 
 
-class Argument:
-    """Makes a method's argument from the payload that a client sent."""
-
-    __slots__ = ("_annotated", "_readers")
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._annotated = method
-        self._readers: _Readers | None = None
-
-    def read(self, payload: Payload) -> Any:
-        """The argument. Raises InvalidPayload."""
-        if self._readers is None:
-            self._readers = _readers(self._annotated)
-        json, takes_binary = self._readers
-        if not isinstance(payload, Raw):
-            if not takes_binary:
-                raise InvalidPayload("the payload is binary, JSON was expected")
-            return payload
-        if json is None:
-            raise InvalidPayload("the payload is JSON, binary was expected")
-        return payload if json is _RAW else _decode(json, payload)
-
-
-class _Readers(NamedTuple):
-    """How a method's annotation takes payloads."""
-
-    json: msgspec.json.Decoder[Any] | None
-    """None if JSON is not taken."""
-    binary: bool
-
-
-_RAW: Final = msgspec.json.Decoder(Raw)
-
-
-def read_any(payload: Payload) -> Any:
-    """A payload as plain Python values, or bytes. Raises InvalidPayload."""
-    return _decode(_ANY, payload) if isinstance(payload, Raw) else payload
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], payload: Raw) -> Any:
-    try:
-        return decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPayload(str(error)) from None
-
-
 class EventMethod:
     """One handler of one event."""
 
@@ -122,8 +70,13 @@ class EventMethod:
         self.call = call
         self.argument = Argument(call)
 
+    @property
+    def reply(self) -> Any:
+        """The type of what its `Ok` carries, if it was declared."""
+        return getattr(self.call, _REPLY, None)
 
-def event_methods(channel: type) -> dict[str, EventMethod]:
+
+def find_event_methods(channel: type) -> dict[str, EventMethod]:
     """The event methods of a channel class and its bases, by event. Raises TypeError where one is written wrongly."""
     found: dict[str, EventMethod] = {}
     for name, method in inspect.getmembers(channel, inspect.isfunction):
@@ -142,7 +95,7 @@ def event_methods(channel: type) -> dict[str, EventMethod]:
     return found
 
 
-def intercept_methods(channel: type) -> dict[str, Callable[..., Any]]:
+def find_intercept_methods(channel: type) -> dict[str, Callable[..., Any]]:
     """The methods marked with `intercept` of a channel class and its bases, by event. Raises TypeError."""
     found: dict[str, Callable[..., Any]] = {}
     for name, method in inspect.getmembers(channel, inspect.isfunction):
@@ -155,16 +108,3 @@ def intercept_methods(channel: type) -> dict[str, Callable[..., Any]]:
             raise TypeError(f"{channel.__name__} has two methods that intercept {event_name!r}")
         found[event_name] = method
     return found
-
-
-def _readers(method: Callable[..., Any]) -> _Readers:
-    """For the type with which the method's last parameter is annotated; anything is taken, if it is not."""
-    parameter = list(inspect.signature(method).parameters)[-1]
-    annotation = typing.get_type_hints(method).get(parameter, Any)
-    if annotation is Any:
-        return _Readers(_ANY, binary=True)
-    members = typing.get_args(annotation) if typing.get_origin(annotation) in (Union, UnionType) else (annotation,)
-    json = tuple(member for member in members if member is not bytes)
-    if Raw in json:
-        return _Readers(_RAW, binary=len(json) < len(members))
-    return _Readers(msgspec.json.Decoder(Union[json]) if json else None, binary=len(json) < len(members))  # noqa: UP007

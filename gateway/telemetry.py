@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from roost.gateway.events import InvalidPayload, read_any
+from roost.gateway.payloads import InvalidPayload, read_any
 from roost.shared.serializer import Payload
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,13 @@ from roost import cli_inspection as _inspection  # noqa: F401 - it adds its comm
 from roost.options import Json, cli, config, machine, scale, setting, settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting
 from roost.shared.failures import CannotStart
+
+
+class SchemaForm(Enum):
+    """What `roost schema` writes."""
+
+    ASYNCAPI = "asyncapi"
+    TYPESCRIPT = "typescript"
 
 
 @cli.command()
@@ -194,6 +202,27 @@ def connect(
     from roost.connect import talk
 
     raise SystemExit(talk(url, frames or [], join))
+
+
+@cli.command()
+def schema(
+    app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
+    form: Annotated[SchemaForm, typer.Option("--format", help="What is written.")] = SchemaForm.ASYNCAPI,
+    title: Annotated[str | None, typer.Option(help="The document's; by default the application's name.")] = None,
+    version: Annotated[str, typer.Option(help="The application's.")] = "1.0.0",
+) -> None:
+    """Write what an application's channels take and send, as their methods are annotated: AsyncAPI or TypeScript."""
+    from roost.gateway.application import load_endpoint
+    from roost.schema.asyncapi import as_asyncapi
+    from roost.schema.inventory import take_inventory
+    from roost.schema.typescript import as_typescript
+    from roost.terminal import print_json
+
+    inventory = take_inventory(load_endpoint(app))
+    if form is SchemaForm.TYPESCRIPT:
+        sys.stdout.write(as_typescript(inventory))
+    else:
+        print_json(as_asyncapi(inventory, title or app, version))
 
 
 @cli.command()

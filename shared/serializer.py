@@ -79,7 +79,14 @@ class Serializer(Protocol):
         """The frame of a reply. Raises TypeError or ValueError."""
 
 
-_encode = msgspec.json.Encoder().encode
+def _as_plain(value: Any) -> Any:
+    """What msgspec cannot encode by itself: pydantic's models can be asked for plain data."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_as_plain).encode
 
 
 def encode_json(value: Any) -> bytes:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from roost.gateway.channel import Channel
-from roost.gateway.events import Argument, InvalidPayload, event, event_methods, read_any
+from roost.gateway.events import event, find_event_methods
+from roost.gateway.payloads import Argument, InvalidPayload, read_any
 from roost.gateway.replies import Ok
 from roost.gateway.socket import Socket
 from roost.shared.serializer import Raw
@@ -38,9 +39,9 @@ def raw(value: Any) -> Raw:
 
 
 def test_methods_are_found_by_event_in_bases_too() -> None:
-    assert event_methods(Base).keys() == {"shout", "pass"}
-    assert event_methods(Derived).keys() == {"shout", "pass", "whisper"}
-    assert event_methods(Derived)["shout"].call is Base.shout
+    assert find_event_methods(Base).keys() == {"shout", "pass"}
+    assert find_event_methods(Derived).keys() == {"shout", "pass", "whisper"}
+    assert find_event_methods(Derived)["shout"].call is Base.shout
 
 
 @pytest.mark.parametrize("name", ["join", "joined", "handle_in", "handle_info", "terminate"])
@@ -83,21 +84,21 @@ class TestArguments:
     @given(values)
     def test_raw_is_given_as_it_came(self, value: Any) -> None:
         payload = raw(value)
-        assert event_methods(Base)["pass"].argument.read(payload) is payload
+        assert find_event_methods(Base)["pass"].argument.read(payload) is payload
 
     @given(maps)
     def test_a_dict_is_decoded(self, value: dict[str, Any]) -> None:
-        assert typed(event_methods(Base)["shout"].argument.read(raw(value))) == typed(value)
+        assert typed(find_event_methods(Base)["shout"].argument.read(raw(value))) == typed(value)
 
     @given(values)
     def test_without_a_type_anything_is_decoded(self, value: Any) -> None:
-        assert typed(event_methods(Derived)["whisper"].argument.read(raw(value))) == typed(value)
+        assert typed(find_event_methods(Derived)["whisper"].argument.read(raw(value))) == typed(value)
         assert typed(read_any(raw(value))) == typed(value)
 
     @pytest.mark.parametrize("value", [None, 1, "text", [1]])
     def test_what_is_no_dict_is_refused_where_one_is_wanted(self, value: Any) -> None:
         with pytest.raises(InvalidPayload, match="object"):
-            event_methods(Base)["shout"].argument.read(raw(value))
+            find_event_methods(Base)["shout"].argument.read(raw(value))
 
     def test_a_struct_is_validated_and_the_refusal_says_where(self) -> None:
         async def move(self: Any, payload: Point) -> Ok:
@@ -113,4 +114,4 @@ class TestArguments:
         with pytest.raises(InvalidPayload):
             read_any(Raw(payload))
         with pytest.raises(InvalidPayload):
-            event_methods(Derived)["whisper"].argument.read(Raw(payload))
+            find_event_methods(Derived)["whisper"].argument.read(Raw(payload))

@@ -1,0 +1,1 @@
+"""What clients may send to an application's channels and what they hear from them, as documents."""
