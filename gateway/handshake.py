@@ -39,6 +39,7 @@ _JUDGED: Final = (
 """What a request is judged by, besides its key."""
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
 """16 bytes in base64."""
+_AUTHORITY: Final = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 _ACCEPTED: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
@@ -83,7 +84,7 @@ class RequestHead:
 
     def on_url(self, url: bytes) -> None:
         """Called by the parser."""
-        path, _, query = url.decode("latin-1").partition("?")
+        path, _, query = _origin_form(url.decode("latin-1")).partition("?")
         self.path = path
         self.query = query
 
@@ -95,7 +96,13 @@ class RequestHead:
 def target_path(head: bytes) -> str | None:
     """The path of a request line, without its query; None if there is no request line."""
     parts = head[: head.find(b"\r\n")].split(b" ", 2)
-    return parts[1].partition(b"?")[0].decode("latin-1") if len(parts) == 3 else None
+    return _origin_form(parts[1].decode("latin-1")).partition("?")[0] if len(parts) == 3 else None
+
+
+def _origin_form(target: str) -> str:
+    """A request's target without scheme and host, which clients of forward proxies send too (RFC 9112, 3.2.2)."""
+    named = _AUTHORITY.match(target)
+    return target[named.end() :] if named else target
 
 
 def choose_serializer(params: dict[str, Any], served: Served = BUILT_IN) -> Serializer:

@@ -273,6 +273,7 @@ async def test_ws_07_and_08_names_in_paths(node: Node) -> None:
     assert found["params"] == {"vsn": "2.0.0", "room": "a b"}
     assert (await upgrade(node.port, "/users/42/more/websocket")).status == 404
     assert (await upgrade(node.port, "/users/42/websocket/?vsn=2.0.0")).status == 101
+    assert (await upgrade(node.port, "http://a.com/users/42/websocket?vsn=2.0.0")).status == 101
 
 
 class TestAuthTokens:

@@ -225,6 +225,13 @@ class TestHeads:
         assert f"{request.path}?{request.query}" == target
         assert target_path(head(GOOD, target=target)) == request.path == f"/{quote(path)}"
 
+    @pytest.mark.parametrize("host", ["http://a", "HTTPS://a.com:81", "http://[::1]:5", "http://"])
+    def test_a_target_may_name_the_host(self, host: str) -> None:
+        whole = head(GOOD, target=f"{host}/socket/websocket?next=http://b/c")
+        request = RequestHead(whole)
+        assert target_path(whole) == request.path == "/socket/websocket"
+        assert request.query == "next=http://b/c"
+
     @pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS"])
     def test_methods(self, method: str) -> None:
         assert RequestHead(head(GOOD, method=method)).method == method
