@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from roost.gateway.site import Site
     from roost.gateway.socket_paths import Found
 
+BODY_LIMIT: Final = 30.0
+"""Seconds that the body of a POST may take; phoenix.js waits for 20. Then it is answered 408, by HTTP's own status."""
 INACTIVE_WINDOWS: Final = 1.5
 """So many windows without a poll, and a session ends."""
 _ANY_PAGE: Final = {"access-control-allow-origin": "*"}
@@ -155,7 +157,11 @@ class LongPolling:
     async def _post(
         self, options: "LongPoll", request: "LongPollRequest", address: "SessionAddress", receive: Any
     ) -> Response | None:
-        body = await _read_body(receive)
+        try:
+            async with asyncio.timeout(BODY_LIMIT):
+                body = await _read_body(receive)
+        except TimeoutError:
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"a body comes within {BODY_LIMIT:g} s") from None
         if body is None:
             return None
         try:
@@ -206,7 +212,8 @@ def _refused(refused: Refused) -> Response:
         _log.warning("refused: %s", refused.reason)
     if refused.status == HTTPStatus.FORBIDDEN:
         return _json(HTTPStatus.FORBIDDEN)
-    return Response(refused.body, refused.status, headers=_ANY_PAGE, media_type="text/plain")
+    # There may be more of the request: what it was is over.
+    return Response(refused.body, refused.status, headers=_ANY_PAGE | {"connection": "close"}, media_type="text/plain")
 
 
 def _come_again(status: int | None) -> Response:
