@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from roost.broker.inspection import MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
+from roost.shared.cluster import NodePlace
 from roost.shared.config import Settings
 from roost.shared.control import (
     AskConfig,
@@ -70,6 +71,7 @@ class Broker:
 
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
+        self._node = settings.node
         self._gateway_limit = settings.stop_limit - LEFT_TO_SHARDS
         """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
         self._started = time.monotonic()
@@ -144,7 +146,7 @@ class Broker:
                 self._gateways.add(link)
                 return self._shards.map
             case TakeWorkerNumber():
-                return self._run_dir.take_worker_number()
+                return NodePlace(self._run_dir.take_worker_number(), self._node, clustered=False)
             case AskStatus():
                 return await self._status()
             case AskMeasurements():

@@ -17,6 +17,7 @@ from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
+from roost.shared.cluster import NodePlace
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
     AskConfig,
@@ -252,9 +253,9 @@ class Gateway:
         await self._workers.stop(times.kill, how=Stop(pace.shared_by(len(children)), times.closing, limit))
 
     async def _next_worker(self) -> StartWorker:
-        number = await self._take_number()
+        place = await self._take_place()
         return StartWorker(
-            number,
+            place.worker,
             str(self._run_dir.path),
             self._app,
             self._addresses,
@@ -265,14 +266,16 @@ class Gateway:
             tls=self._tls,
             logs=self._settings.logs,
             drained=self._drain.on,
+            node=place.node,
+            clustered=place.clustered,
         )
 
-    async def _take_number(self) -> int:
+    async def _take_place(self) -> NodePlace:
         while True:
             await self._joined.wait()
             try:
                 assert self._broker is not None
-                return await self._broker.ask(TakeWorkerNumber(), int, ANSWER_LIMIT)
+                return await self._broker.ask(TakeWorkerNumber(), NodePlace, ANSWER_LIMIT)
             except (LinkClosed, TimeoutError):
                 await asyncio.sleep(BROKER_PERIOD)
 

@@ -24,6 +24,7 @@ class SchemaForm(Enum):
 @cli.command()
 def broker(
     run_dir: str | None = setting("run_dir"),
+    node: str | None = setting("node"),
     shards: str | None = setting("shards"),
     stall_limit: str | None = setting("stall_limit"),
     stop_limit: str | None = setting("stop_limit"),
@@ -36,6 +37,7 @@ def broker(
 
     chosen = settings(
         run_dir=run_dir,
+        node=node,
         shards=shards,
         stall_limit=stall_limit,
         stop_limit=stop_limit,

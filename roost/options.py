@@ -1,6 +1,7 @@
 """The command line's root, and the options that its commands share."""
 
 import os
+import socket
 import tempfile
 from dataclasses import fields
 from typing import Annotated, Any, Final
@@ -46,4 +47,5 @@ def machine() -> Machine:
         temporary_directory=tempfile.gettempdir(),
         runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
         honcho="HONCHO_PROCESS_NAME" in os.environ,
+        host_name=socket.gethostname(),
     )

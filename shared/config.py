@@ -10,6 +10,7 @@ MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
 MAX_CONNECTIONS: Final = 1_000_000
 MIN_SECRET_BYTES: Final = 64
+MAX_NODE_NAME_BYTES: Final = 255
 
 
 class BadSetting(ValueError):
@@ -27,6 +28,8 @@ class Machine:
     """`$XDG_RUNTIME_DIR`, if there is one."""
     honcho: bool = False
     """Whether honcho started this process: then it kills it 5 s after another of its processes has stopped."""
+    host_name: str = "localhost"
+    """The machine's."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 def _text(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("not empty")
+    return text
+
+
+def _node_name(text: str) -> str:
+    if not text.isprintable() or " " in text or not 1 <= len(text.encode()) <= MAX_NODE_NAME_BYTES:
+        raise ValueError(f"1 to {MAX_NODE_NAME_BYTES} bytes of text that can be printed, without spaces")
     return text
 
 
@@ -194,6 +203,12 @@ class Settings:
         "gateway worker processes",
         _whole(1, MAX_WORKERS),
         lambda machine: max(1, machine.cores - 1),
+    )
+    node: str = _setting(
+        "ROOST_NODE",
+        "name of the node among others; by default that of its machine",
+        _node_name,
+        lambda machine: machine.host_name,
     )
     run_dir: str = _setting("ROOST_RUN_DIR", "directory of a running node's sockets and locks", _text, _default_run_dir)
     secret_key_base: str | None = _setting(

@@ -62,6 +62,10 @@ class StartWorker(_Message, frozen=True):
     logs: LogSettings = LogSettings()
     drained: bool = False
     """Whether clients are refused until `Admit`."""
+    node: str = "localhost"
+    """The node's name."""
+    clustered: bool = False
+    """Whether there may be other nodes."""
 
 
 class EngineOptions(msgspec.Struct, frozen=True):
@@ -163,7 +167,7 @@ class JoinNode(_Message, frozen=True):
 
 
 class TakeWorkerNumber(_Message, frozen=True):
-    """From a gateway. Answered by a worker number that was never given before."""
+    """From a gateway. Answered by a `NodePlace` with a worker number that was never given before."""
 
 
 class Ping(_Message, frozen=True):

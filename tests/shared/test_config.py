@@ -50,6 +50,7 @@ def test_values_are_read() -> None:
         "ROOST_SHARDS": "64",
         "ROOST_WORKERS": "1",
         "ROOST_RUN_DIR": "/somewhere",
+        "ROOST_NODE": "küste-1",
         "ROOST_SECRET_KEY_BASE": SECRET,
         "ROOST_OLD_SECRET_KEY_BASES": f" {SECRET[::-1]}  {SECRET} ",
         "ROOST_STALL_LIMIT": "2.5",
@@ -63,6 +64,7 @@ def test_values_are_read() -> None:
         shards=64,
         workers=1,
         run_dir="/somewhere",
+        node="küste-1",
         secret_key_base=SECRET,
         old_secret_key_bases=(SECRET[::-1], SECRET),
         stall_limit=2.5,
@@ -93,6 +95,7 @@ def test_every_setting_has_a_meaning(place: object) -> None:
         *(("ROOST_WORKERS", text) for text in ("0", "65", "two", "")),
         *(("ROOST_STALL_LIMIT", text) for text in ("0", "0.4", "3601", "1e3", "-1", "nan", "inf", "ten", "", " 1")),
         *(("ROOST_HOST", text) for text in ("", "local\0host")),
+        *(("ROOST_NODE", text) for text in ("", "a b", "a\n", "a\0", "a\ud800", "ü" * 128)),
         *(("ROOST_RUN_DIR", text) for text in ("", "/run\0/roost")),
         *(
             ("ROOST_TRUSTED_PROXIES", text)
