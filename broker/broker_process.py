@@ -72,6 +72,7 @@ class Broker:
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
         self._node = settings.node
+        self._clustered = bool(settings.cluster)
         self._gateway_limit = settings.stop_limit - LEFT_TO_SHARDS
         """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
         self._started = time.monotonic()
@@ -146,7 +147,7 @@ class Broker:
                 self._gateways.add(link)
                 return self._shards.map
             case TakeWorkerNumber():
-                return NodePlace(self._run_dir.take_worker_number(), self._node, clustered=False)
+                return NodePlace(self._run_dir.take_worker_number(), self._node, self._clustered)
             case AskStatus():
                 return await self._status()
             case AskMeasurements():

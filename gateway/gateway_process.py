@@ -17,7 +17,7 @@ from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
-from roost.shared.cluster import NodePlace
+from roost.shared.cluster import Interest, Listening, MessagesLost, NodeDown, NodePlace, NodeUp
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
     AskConfig,
@@ -95,6 +95,8 @@ class Gateway:
         self._scaling: WorkerScaling | None = None
         self._drain = GatewayDrain(self._workers, self._pace)
         self._started = time.monotonic()
+        self._listening: Listening | None = None
+        """What the bridge told last, for workers that are started later."""
         self._admin: AdminListener | None = None
         if admin_addresses:
             served = admin_app(run_dir.admin_token(), self._measure, self._why_not_ready)
@@ -138,7 +140,7 @@ class Gateway:
             waiting = False
             serving = asyncio.ensure_future(link.serve(self._told, self._asked))
             try:
-                self._adopt(await link.ask(JoinNode(os.getpid()), ShardMap, ANSWER_LIMIT))
+                self._tell_workers(MapChanged(await link.ask(JoinNode(os.getpid()), ShardMap, ANSWER_LIMIT)))
                 self._broker = link
                 self._joined.set()
                 await serving
@@ -153,8 +155,13 @@ class Gateway:
         match message:
             case Stop():
                 self._stop.set()
-            case MapChanged(shard_map):
-                self._adopt(shard_map)
+            case MapChanged():
+                self._tell_workers(message)
+            case Listening():
+                self._listening = message
+                self._tell_workers(message)
+            case NodeUp() | NodeDown() | MessagesLost():
+                self._tell_workers(message)
 
     async def _asked(self, message: Message) -> Any:
         match message:
@@ -199,9 +206,9 @@ class Gateway:
             worker.link.tell(LimitsChanged(limits_of(self._settings)))
         return self._config()
 
-    def _adopt(self, shard_map: ShardMap) -> None:
+    def _tell_workers(self, message: Message) -> None:
         for worker in self._workers.children.values():
-            worker.link.tell(MapChanged(shard_map))
+            worker.link.tell(message)
 
     # The admin listener
 
@@ -280,12 +287,14 @@ class Gateway:
                 await asyncio.sleep(BROKER_PERIOD)
 
     def _worker_told(self, worker: Child, message: Message) -> None:
-        if isinstance(message, Publishing) and self._broker is not None:
+        if isinstance(message, Publishing | Interest) and self._broker is not None:
             self._broker.tell(message)
         if isinstance(message, Ready):
             # They may have changed while it was being started.
             worker.link.tell(LimitsChanged(limits_of(self._settings)))
             worker.link.tell(self._drain.order())
+            if self._listening is not None:
+                worker.link.tell(self._listening)
             waited = bool(self._waiting)
             self._waiting.discard(worker.name)
             if waited and not self._waiting:

@@ -24,10 +24,17 @@ class SchemaForm(Enum):
 @cli.command()
 def broker(
     run_dir: str | None = setting("run_dir"),
-    node: str | None = setting("node"),
     shards: str | None = setting("shards"),
     stall_limit: str | None = setting("stall_limit"),
     stop_limit: str | None = setting("stop_limit"),
+    cluster: str | None = setting("cluster"),
+    node: str | None = setting("node"),
+    cluster_name: str | None = setting("cluster_name"),
+    cluster_credentials: str | None = setting("cluster_credentials"),
+    cluster_cafile: str | None = setting("cluster_cafile"),
+    cluster_certfile: str | None = setting("cluster_certfile"),
+    cluster_keyfile: str | None = setting("cluster_keyfile"),
+    cluster_buffer_bytes: str | None = setting("cluster_buffer_bytes"),
     log_level: str | None = setting("log_level"),
     log_format: str | None = setting("log_format"),
 ) -> None:
@@ -37,10 +44,17 @@ def broker(
 
     chosen = settings(
         run_dir=run_dir,
-        node=node,
         shards=shards,
         stall_limit=stall_limit,
         stop_limit=stop_limit,
+        cluster=cluster,
+        node=node,
+        cluster_name=cluster_name,
+        cluster_credentials=cluster_credentials,
+        cluster_cafile=cluster_cafile,
+        cluster_certfile=cluster_certfile,
+        cluster_keyfile=cluster_keyfile,
+        cluster_buffer_bytes=cluster_buffer_bytes,
         log_level=log_level,
         log_format=log_format,
     )

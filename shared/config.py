@@ -1,16 +1,16 @@
 """The settings of a node: names, meanings, defaults, and the sentences that refuse a bad value. Pure."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from roost.shared.setting_texts import read_engine_urls, read_name, read_proxies
+
 MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
 MAX_CONNECTIONS: Final = 1_000_000
 MIN_SECRET_BYTES: Final = 64
-MAX_NODE_NAME_BYTES: Final = 255
 
 
 class BadSetting(ValueError):
@@ -95,12 +95,6 @@ def _text(text: str) -> str:
     return text
 
 
-def _node_name(text: str) -> str:
-    if not text.isprintable() or " " in text or not 1 <= len(text.encode()) <= MAX_NODE_NAME_BYTES:
-        raise ValueError(f"1 to {MAX_NODE_NAME_BYTES} bytes of text that can be printed, without spaces")
-    return text
-
-
 def _secret(text: str) -> str:
     if len(text.encode()) < MIN_SECRET_BYTES:
         raise ValueError(f"at least {MIN_SECRET_BYTES} bytes long")
@@ -111,26 +105,7 @@ def _secrets(text: str) -> tuple[str, ...]:
     return tuple(_secret(secret) for secret in text.split())
 
 
-def _proxies(text: str) -> tuple[str, ...]:
-    """Addresses and networks as the standard writes them, and `*`; nobody for an empty text."""
-    return tuple(_proxy(entry.strip()) for entry in text.split(",")) if text.strip() else ()
-
-
-def _proxy(text: str) -> str:
-    try:
-        if text == "*":
-            return text
-        if "%" in text:  # a zone means something to its own machine alone
-            raise ValueError(text)
-        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError(
-            "addresses and networks separated by commas, such as 10.0.0.7, 10.0.0.0/8 or fd00::/8, or * for whoever "
-            f"connects ({text!r} is none of these)"
-        ) from None
-
-
-_HIDDEN: Final = (_secret, _secrets)
+_HIDDEN: Final = (_secret, _secrets, read_engine_urls)
 """Texts that are read by these are never shown."""
 
 
@@ -189,7 +164,7 @@ class Settings:
         "ROOST_TRUSTED_PROXIES",
         "addresses and networks of proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are "
         "believed; * for whoever connects",
-        _proxies,
+        read_proxies,
         lambda _: (),
     )
     shards: int = _setting(
@@ -203,12 +178,6 @@ class Settings:
         "gateway worker processes",
         _whole(1, MAX_WORKERS),
         lambda machine: max(1, machine.cores - 1),
-    )
-    node: str = _setting(
-        "ROOST_NODE",
-        "name of the node among others; by default that of its machine",
-        _node_name,
-        lambda machine: machine.host_name,
     )
     run_dir: str = _setting("ROOST_RUN_DIR", "directory of a running node's sockets and locks", _text, _default_run_dir)
     secret_key_base: str | None = _setting(
@@ -300,6 +269,56 @@ class Settings:
         "seconds after which whatever launched the node kills it when it stops; by default 60, under honcho 5",
         _seconds(4, 3600),
         lambda machine: 5.0 if machine.honcho else 60.0,
+    )
+
+    cluster: tuple[str, ...] = _setting(
+        "ROOST_CLUSTER",
+        "addresses of the engine between nodes of a cluster, separated by commas: nats://host:4222, tls://host:4222, "
+        "redis://host:6379 or rediss://host:6379, with user and password or token if need be; none for a node alone",
+        read_engine_urls,
+        lambda _: (),
+    )
+    node: str = _setting(
+        "ROOST_NODE",
+        "name of the node, which no other node of its cluster has",
+        read_name,
+        lambda machine: machine.host_name,
+    )
+    cluster_name: str = _setting(
+        "ROOST_CLUSTER_NAME",
+        "name of the cluster: nodes of one name are one cluster, and an engine may carry several",
+        read_name,
+        lambda _: "roost",
+    )
+    cluster_credentials: str | None = _setting(
+        "ROOST_CLUSTER_CREDENTIALS",
+        "file with NATS credentials, or with the seed of an nkey",
+        _text,
+        lambda _: None,
+    )
+    cluster_cafile: str | None = _setting(
+        "ROOST_CLUSTER_CAFILE",
+        "file with the certificates (PEM) by which the engine's server is known, if it is not of a public authority",
+        _text,
+        lambda _: None,
+    )
+    cluster_certfile: str | None = _setting(
+        "ROOST_CLUSTER_CERTFILE",
+        "file with the certificate chain (PEM) that is shown to the engine",
+        _text,
+        lambda _: None,
+    )
+    cluster_keyfile: str | None = _setting(
+        "ROOST_CLUSTER_KEYFILE",
+        "file with its key (PEM), unless it is in the same file",
+        _text,
+        lambda _: None,
+    )
+    cluster_buffer_bytes: int = _setting(
+        "ROOST_CLUSTER_BUFFER_BYTES",
+        "bytes of publishes that wait for the engine while it is away; further ones are dropped and counted",
+        _whole(1024 * 1024, 64 * 1024**3),
+        lambda _: 64 * 1024 * 1024,
     )
 
     @property

@@ -167,7 +167,7 @@ class JoinNode(_Message, frozen=True):
 
 
 class TakeWorkerNumber(_Message, frozen=True):
-    """From a gateway. Answered by a `NodePlace` with a worker number that was never given before."""
+    """From a gateway. Answered by `NodePlace`, with a worker number that was never given before."""
 
 
 class Ping(_Message, frozen=True):
