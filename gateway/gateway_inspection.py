@@ -12,18 +12,16 @@ from roost.shared.inspection import (
     AskSockets,
     AskSubscribers,
     AskTree,
-    Broadcasted,
-    BroadcastEvent,
     ClientSockets,
     Disconnected,
     DisconnectSockets,
-    GatewayQuestion,
     GatewayTree,
     ProcessBranch,
     Routes,
     SlowestClients,
     Sockets,
     Subscribers,
+    WorkerQuestion,
     WorkerTree,
 )
 from roost.shared.link import LinkClosed, Refused
@@ -35,7 +33,7 @@ ANSWER_LIMIT: Final = 1.0
 """Seconds after which a worker that has not answered a question is named as silent."""
 
 
-async def inspect(workers: Supervisor, app: str, question: GatewayQuestion) -> Any:
+async def inspect(workers: Supervisor, app: str, question: WorkerQuestion) -> Any:
     """The answer of all workers together. Raises Refused."""
     match question:
         case AskSubscribers():
@@ -50,8 +48,6 @@ async def inspect(workers: Supervisor, app: str, question: GatewayQuestion) -> A
             return await _routes(workers)
         case AskTree():
             return await _tree(workers, app)
-        case BroadcastEvent():
-            return await _broadcast(workers, question)
         case DisconnectSockets():
             answers, silent = await workers.ask_all(question, Disconnected, ANSWER_LIMIT)
             return Disconnected(tuple(name for answer in answers for name in answer.sockets), tuple(silent))
@@ -95,7 +91,7 @@ async def _slowest(workers: Supervisor, question: AskSlowestClients) -> SlowestC
 
 async def _routes(workers: Supervisor) -> Routes:
     """All workers serve the same: one answer is enough."""
-    worker = await _first_that_works(workers)
+    worker = await first_that_works(workers)
     return await _ask(worker, AskRoutes(), Routes)
 
 
@@ -126,18 +122,7 @@ def _state(status: WorkerStatus | None) -> str:
     return "serving" if status.serving else "not serving yet"
 
 
-async def _broadcast(workers: Supervisor, question: BroadcastEvent) -> Broadcasted:
-    """One worker publishes it, one that works: to ask a second after the first may have it published twice."""
-    worker = await _first_that_works(workers)
-    try:
-        return await _ask(worker, question, Broadcasted)
-    except Refused as refused:
-        if str(refused) == _silence(worker):
-            raise Refused(f"{refused}: it may have been broadcast or not") from None
-        raise
-
-
-async def _first_that_works(workers: Supervisor) -> Child:
+async def first_that_works(workers: Supervisor) -> Child:
     """The first worker that answers. Raises Refused."""
     asking = {
         asyncio.ensure_future(child.link.ask(Ping(), bool, ANSWER_LIMIT)): child for child in workers.children.values()
@@ -155,12 +140,13 @@ async def _first_that_works(workers: Supervisor) -> Child:
     raise Refused("no worker answers" if asking else "there is no worker")
 
 
-async def _ask(worker: Child, question: AskRoutes | BroadcastEvent, answer: type[T]) -> T:
+async def _ask(worker: Child, question: AskRoutes, answer: type[T]) -> T:
     try:
         return await worker.link.ask(question, answer, ANSWER_LIMIT)
     except (LinkClosed, TimeoutError):
-        raise Refused(_silence(worker)) from None
+        raise Refused(silence(worker)) from None
 
 
-def _silence(worker: Child) -> str:
+def silence(worker: Child) -> str:
+    """What is said of a worker that does not answer."""
     return f"{worker.name} (pid {worker.pid}) did not answer"

@@ -15,6 +15,7 @@ from roost.gateway.admin.listener import HOST, AdminListener, admin_app
 from roost.gateway.gateway_drain import GatewayDrain
 from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
+from roost.gateway.outside import OutsidePublishing
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
 from roost.shared.cluster import Interest, Listening, MessagesLost, NodeDown, NodePlace, NodeUp
@@ -45,7 +46,7 @@ from roost.shared.control import (
 )
 from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
-from roost.shared.inspection import GatewayQuestion
+from roost.shared.inspection import BroadcastEvents, GatewayQuestion
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import NodeMeasurements
@@ -93,6 +94,7 @@ class Gateway:
         self._stop = asyncio.Event()
         self._waiting = {worker_at(place) for place in range(settings.workers)}
         self._scaling: WorkerScaling | None = None
+        self._outside = OutsidePublishing(self._workers)
         self._drain = GatewayDrain(self._workers, self._pace)
         self._started = time.monotonic()
         self._listening: Listening | None = None
@@ -186,8 +188,13 @@ class Gateway:
             case AskDrain():
                 return self._drain.status
             case _ if isinstance(message, GatewayQuestion):
-                return await inspect(self._workers, self._app, message)
+                return await self._ask_workers(message)
         raise Refused(f"a gateway does not know {type(message).__name__}")
+
+    async def _ask_workers(self, question: GatewayQuestion) -> Any:
+        if isinstance(question, BroadcastEvents):
+            return await self._outside.publish(question)
+        return await inspect(self._workers, self._app, question)
 
     def _config(self) -> list[ConfigRow]:
         return [

@@ -15,13 +15,14 @@ from roost.gateway.addresses import url
 from roost.gateway.assigns import shown_assigns
 from roost.gateway.channel_process import ChannelProcess
 from roost.gateway.client import Client
+from roost.gateway.letters import encode_plain
 from roost.gateway.mount import Mount
 from roost.gateway.raw_connection import ById, RawConnection
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.uplink import Uplink
-from roost.shared.bus import Lane
+from roost.shared.bus import Form, Lane
 from roost.shared.control import StartWorker
 from roost.shared.frames import CloseCode
 from roost.shared.inspection import (
@@ -33,7 +34,7 @@ from roost.shared.inspection import (
     AskSubscribers,
     AskTree,
     Broadcasted,
-    BroadcastEvent,
+    BroadcastEvents,
     ChannelState,
     ClientSockets,
     ControlEvent,
@@ -42,6 +43,7 @@ from roost.shared.inspection import (
     GatewayQuestion,
     GoneSocket,
     MountRow,
+    OutsideEvent,
     Routes,
     SlowestClients,
     SocketRow,
@@ -90,8 +92,8 @@ class WorkerInspection:
                 return self._routes()
             case AskTree():
                 return await self._tree()
-            case BroadcastEvent(topic, event, payload):
-                return await self._broadcast(topic, event, payload)
+            case BroadcastEvents(events):
+                return await self._broadcast(events)
             case DisconnectSockets(name):
                 return await self._disconnect(name)
 
@@ -250,14 +252,28 @@ class WorkerInspection:
 
     # Acting
 
-    async def _broadcast(self, topic: str, event: str, payload: bytes) -> Broadcasted:
+    async def _broadcast(self, events: tuple[OutsideEvent, ...]) -> Broadcasted:
         uplink = self._uplink
-        try:
-            form, data = encode_broadcast(application_topic(topic), event, msgspec.json.decode(payload))
-        except (TypeError, ValueError, msgspec.DecodeError) as error:
-            raise Refused(f"that cannot be broadcast: {error}") from None
-        number = uplink.publish_now(topic, form, event, data) or await uplink.publish(topic, form, event, data)
+        number = 0
+        for topic, form, event, data in [_publishable(event) for event in events]:
+            number = uplink.publish_now(topic, form, event, data) or await uplink.publish(topic, form, event, data)
         return Broadcasted(self._runtime.worker, number)
+
+
+def _publishable(event: OutsideEvent) -> tuple[str, Form, str, bytes]:
+    """As the bus takes it. Raises Refused."""
+    try:
+        topic = application_topic(event.topic)
+        match event.form:
+            case Form.JSON:
+                form, data = encode_broadcast(topic, event.event, msgspec.json.decode(event.payload))
+            case Form.BINARY:
+                form, data = encode_broadcast(topic, event.event, event.payload)
+            case Form.PLAIN:
+                form, data = Form.PLAIN, encode_plain(msgspec.msgpack.decode(event.payload))
+    except (TypeError, ValueError, msgspec.DecodeError) as error:
+        raise Refused(f"that cannot be broadcast: {error}") from None
+    return topic, form, event.event, data
 
 
 async def _in_slices(items: Iterable[T]) -> AsyncIterator[T]:

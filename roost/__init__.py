@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from roost.gateway.parameter_filter import KeepParameters
     from roost.gateway.presence.limits import PresenceLimits
     from roost.gateway.presence.presence import Presence
-    from roost.gateway.pubsub import Mailbox, MailboxFull, PubSub
+    from roost.gateway.pubsub import Mailbox, MailboxFull
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.serializers import DEFAULT_SERIALIZERS
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
+    from roost.outside import Event, NotPublished, PubSub, SyncPubSub
     from roost.shared.serializer import Message, Raw
 
 __version__ = VERSION
@@ -60,12 +61,15 @@ _HOMES = {
     "LongPoll": "gateway.mount",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
+    "NotPublished": "outside",
+    "Event": "outside",
+    "SyncPubSub": "outside",
     "Message": "shared.serializer",
     "Ok": "gateway.replies",
     "Origin": "gateway.origin",
     "Presence": "gateway.presence.presence",
     "PresenceLimits": "gateway.presence.limits",
-    "PubSub": "gateway.pubsub",
+    "PubSub": "outside",
     "Raw": "shared.serializer",
     "RawSocket": "gateway.raw_socket",
     "Reply": "gateway.replies",
@@ -98,12 +102,14 @@ __all__ = [
     "Endpoint",
     "EndpointInit",
     "Error",
+    "Event",
     "KeepParameters",
     "LaterReply",
     "LongPoll",
     "Mailbox",
     "MailboxFull",
     "Message",
+    "NotPublished",
     "Ok",
     "Origin",
     "Presence",
@@ -118,6 +124,7 @@ __all__ = [
     "SocketConnected",
     "SocketDrain",
     "Stop",
+    "SyncPubSub",
     "Timer",
     "Token",
     "Transport",

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
-from roost.options import Json, cli, config, machine, scale, setting, settings
+from roost.machine import this_machine
+from roost.options import Json, cli, config, scale, setting, settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting
 from roost.shared.failures import CannotStart
 
@@ -156,7 +157,7 @@ def config_all(
         check_file(check)
     else:
         given = {} if run_dir is None else {"ROOST_RUN_DIR": run_dir}
-        show_settings(machine(), [("option", given), ("environment", os.environ)], json=json)
+        show_settings(this_machine(), [("option", given), ("environment", os.environ)], json=json)
 
 
 @config.command("get")

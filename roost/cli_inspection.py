@@ -148,14 +148,14 @@ def broadcast(
     import msgspec
 
     from roost.node import ask_node
-    from roost.shared.inspection import Broadcasted, BroadcastEvent
+    from roost.shared.inspection import Broadcasted, BroadcastEvents, OutsideEvent
     from roost.terminal import print_json
 
     try:
         msgspec.json.decode(payload, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise BadSetting(f'the payload must be a JSON object, such as \'{{"body": "hello"}}\': {error}') from None
-    question = BroadcastEvent(topic, event, payload.encode())
+    question = BroadcastEvents((OutsideEvent(topic, event, payload.encode()),))
     answer = ask_node(settings(run_dir=run_dir).run_dir, question, Broadcasted)
     print_json(answer) if json else typer.echo(f"publish {answer.publish} of worker {answer.worker}")
 

@@ -1,14 +1,13 @@
 """The command line's root, and the options that its commands share."""
 
 import os
-import socket
-import tempfile
 from dataclasses import fields
 from typing import Annotated, Any, Final
 
 import typer
 
-from roost.shared.config import Machine, Setting, Settings, read_settings
+from roost.machine import this_machine
+from roost.shared.config import Setting, Settings, read_settings
 
 cli: Final = typer.Typer(
     name="roost",
@@ -36,16 +35,4 @@ def setting(name: str) -> Any:
 def settings(**options: str | None) -> Settings:
     """Settings from options, then the environment, then defaults. Raises BadSetting."""
     given = {_SETTINGS[name].variable: text for name, text in options.items() if text is not None}
-    return read_settings(machine(), given, os.environ)
-
-
-def machine() -> Machine:
-    """What the defaults depend on."""
-    return Machine(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        user=os.getuid(),
-        temporary_directory=tempfile.gettempdir(),
-        runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),
-        honcho="HONCHO_PROCESS_NAME" in os.environ,
-        host_name=socket.gethostname(),
-    )
+    return read_settings(this_machine(), given, os.environ)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roost.shared import cluster, control, envelopes, hottest, inspection
 from roost.shared.books import ShardBooks
-from roost.shared.bus import Lane
+from roost.shared.bus import Form, Lane
 from roost.shared.drain import Pace
 from roost.shared.envelopes import BadEnvelope, Envelope, Envelopes, encode_envelope
 from roost.shared.limits import Limits
@@ -78,7 +78,13 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     inspection.AskSockets: (text,),
     inspection.AskClient: (text, numbers),
     inspection.AskSlowestClients: (numbers,),
-    inspection.BroadcastEvent: (text, text, st.binary(max_size=10)),
+    inspection.BroadcastEvents: (
+        st.lists(
+            st.builds(inspection.OutsideEvent, text, text, st.binary(max_size=10), st.sampled_from(Form)), max_size=3
+        ).map(tuple),
+        st.none() | small,
+        text,
+    ),
     inspection.DisconnectSockets: (text,),
 }
 messages: st.SearchStrategy[control.Message] = st.one_of(
