@@ -99,6 +99,8 @@ class Attendance:
         outcome = self.outcome
         outcome.seconds = time.monotonic() - began
         usage = meter.usage([time.process_time() - cpu], outcome.seconds)
+        if listing:
+            self._reply(prober)  # so that it is not taken for the answer to what is asked next
         for _, _, visitor, leaves in diary:
             if leaves:
                 visitor.leave()
