@@ -12,12 +12,13 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from roost import WhenSlow
 from tests.load import bars, comparison, scenarios, table
 from tests.load.display import Display
 from tests.load.options import scenario
 from tests.load.orders import LoadTestFailed
 from tests.load.peer import PEERS
-from tests.load.plan import Crowding, Visits, Work
+from tests.load.plan import Crowding, Fill, Obstruction, Visits, Work
 from tests.load.ratios import Comparison, markdown
 from tests.load.result import Report
 from tests.load.scenarios import Setup
@@ -218,6 +219,25 @@ def presence(
     return scenarios.presence(
         setup, present=present, watchers=watchers, rate=rate, stay=stay, seconds=seconds, states=states
     )
+
+
+@app.command()
+@scenario
+def stuck(
+    setup: Setup,
+    clients: Members = 10_000,
+    number: Annotated[int, typer.Option("--stuck", min=1, max=8000, help="Further clients, that never read.")] = 1,
+    policy: Annotated[WhenSlow, typer.Option(help="Of the rooms.")] = WhenSlow.DROP_NEWEST,
+    fill: Annotated[Fill, typer.Option(help="When they ask for more than may wait for them.")] = Fill.BEFORE,
+    pairs: Annotated[int, typer.Option(min=1, max=99, help="Runs with them, and as many without.")] = 6,
+    rate: Rate = 4.0,
+    payload: Payload = 64,
+    seconds: Seconds = 8.0,
+    warmup: Warmup = 1.0,
+) -> Report:
+    """Broadcasts to a room in which some do not read: what does it cost the others, and memory?"""
+    work = _work("stuck", payload, 0, rate, seconds, warmup)
+    return scenarios.stuck(setup, Crowding(1, clients), work, Obstruction(number, policy.value, fill, pairs))
 
 
 @app.command("table")

@@ -1,9 +1,13 @@
 """From what the generator and /proc have counted to figures and faults. Pure."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from tests.load.histogram import Histogram
-from tests.load.orders import Attended, Driven, Held, Joined, Visited
+from tests.load.merge import merged
+from tests.load.orders import Attended, Driven, Held, Joined, Obstructed, Visited
+from tests.load.pairs import spread
 from tests.load.result import Figure, Point, Result, Unit
 from tests.load.usage import Usage
 
@@ -146,6 +150,39 @@ def add_attendance(result: Result, attended: Attended, usage: Usage, watchers: i
         result.notes.append(refusal)
     result.other_load = max(result.other_load, usage.other())
     result.faults += sorted(set(attended.faults))
+
+
+def add_obstruction(result: Result, pairs: Sequence[Obstructed], clients: int, memory_after: float) -> None:
+    """What clients that do not read cost the others, and the memory of the workers."""
+    without, stuck = [pair.without for pair in pairs], [pair.stuck for pair in pairs]
+    _compare_p99(result, "p99", [run.latency for run in without], [run.latency for run in stuck])
+    _compare_p99(result, "last_p99", [run.last for run in without], [run.last for run in stuck])
+    most, grown = max(pair.memory for pair in pairs), max(pair.memory - pair.memory_before for pair in pairs)
+    result.figures += [
+        Figure(key, label, size / _MEGABYTE, Unit.MEGABYTES, group="memory of the workers")
+        for key, label, size in (
+            ("memory_before", "before they came", pairs[0].memory_before),
+            ("memory_stuck", "at most", most),
+            ("memory_after", "when they had gone", memory_after),
+        )
+    ]
+    for_each = grown / clients / 1000
+    result.figures.append(Figure("memory_a_stuck_client", "for each that does not read", for_each, Unit.KILOBYTES))
+    for reason, frames in sum((pair.dropped for pair in pairs), Counter()).items():
+        result.figures.append(Figure(f"dropped_{reason}", f"frames dropped: {reason}", frames, Unit.COUNT))
+    _add_losses(result, merged([*without, *stuck]))
+
+
+def _compare_p99(result: Result, key: str, without: Sequence[Histogram], stuck: Sequence[Histogram]) -> None:
+    """The same figure of the runs without clients that do not read, and of those with them."""
+    label = "p99" if key == "p99" else "p99 to the last member"
+    spreads = [spread([run.percentile(99) / _MILLISECOND for run in runs]) for runs in (without, stuck)]
+    for runs, word, found in zip(("without", "stuck"), ("without", "with"), spreads, strict=True):
+        result.figures += [
+            Figure(f"{key}_{runs}_{name}", name, value, Unit.MILLISECONDS, group=f"{label}, {word} them")
+            for name, value in found._asdict().items()
+        ]
+    result.notes.append(f"{label}: the intervals {'overlap' if spreads[0].overlaps(spreads[1]) else 'do not overlap'}")
 
 
 def _mean_state(attended: Attended) -> float:

@@ -1,5 +1,6 @@
 """What generator processes are told to do, and what they answer."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.load.histogram import Histogram
@@ -223,3 +224,17 @@ class Attended:
     """From a join to a watcher's diff that has it."""
     listing: Histogram = field(default_factory=Histogram)
     faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Obstructed:
+    """One run without clients that do not read, and the one after it with them."""
+
+    without: Driven
+    stuck: Driven
+    memory_before: float
+    """Bytes of the workers, just before they came."""
+    memory: float
+    """The most, with them."""
+    dropped: Counter[str]
+    """Frames, by reason, while they were there."""

@@ -1,6 +1,7 @@
 """What a scenario is going to do. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,26 @@ class Crowding:
     @property
     def clients(self) -> int:
         return self.rooms * self.members
+
+
+class Fill(StrEnum):
+    """When clients that do not read ask for so much that no more may wait for them."""
+
+    BEFORE = "before"
+    """Before the run."""
+    MEANWHILE = "meanwhile"
+    """In the middle of the measured time."""
+    NEVER = "never"
+    """Only what the others are sent piles up for them."""
+
+
+@dataclass(frozen=True)
+class Obstruction:
+    """Who does not read meanwhile, in every second run."""
+
+    clients: int
+    policy: str
+    """Of the rooms: an endpoint of `tests.applications.stuck`."""
+    fill: Fill
+    pairs: int
+    """Runs with them, and as many without."""

@@ -4,17 +4,28 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from threading import Timer
 from typing import Any, Final, Self
 
 from tests.load.attendance import Attendance
 from tests.load.bench import SETTLE, Bench
 from tests.load.display import Display
-from tests.load.findings import add_attendance, add_drift, add_driving, add_holding, add_joining, add_memory, add_visits
-from tests.load.orders import LoadTestFailed
-from tests.load.plan import Crowding, Visits, Work
+from tests.load.findings import (
+    add_attendance,
+    add_drift,
+    add_driving,
+    add_holding,
+    add_joining,
+    add_memory,
+    add_obstruction,
+    add_visits,
+)
+from tests.load.orders import LoadTestFailed, Obstructed
+from tests.load.plan import Crowding, Fill, Obstruction, Visits, Work
 from tests.load.result import Report, Result
 from tests.load.seating import workers_for
 from tests.load.server import Floor, Node, RunningServer, Server
+from tests.load.stuck import StuckClients
 from tests.load.usage import Meter, memory
 
 LONGEST_ON_THE_FLOOR: Final = 10.0
@@ -23,6 +34,7 @@ BROADCAST_RATE: Final = 0.5
 """A second, of the broadcasts to all idle clients."""
 MEGABYTE: Final = 1e6
 CROWDED: Final = "tests.applications.crowded:endpoint"
+STUCK: Final = "tests.applications.stuck"
 MOST_COMPLAINTS: Final = 5
 
 
@@ -153,6 +165,41 @@ def presence(
     settings = {**setup.settings(), "present": present, "watchers": watchers, "rate": rate, "stay": stay}
     settings |= {"seconds": seconds, "states": states}
     return Report("presence", settings, [result])
+
+
+def stuck(setup: Setup, crowding: Crowding, work: Work, obstruction: Obstruction) -> Report:
+    """Rooms under traffic, in turns without and with members that never read."""
+    if setup.url:
+        raise LoadTestFailed("clients that do not read meet a node of our own, which serves an application for it")
+    crowding, result = replace(crowding, processes=setup.processes), Result("")
+    node = Node(setup.shards, setup.workers, f"{STUCK}:{obstruction.policy}")
+    with _bench(node, setup, crowding, result) as bench:
+        bench.join()
+        pairs = [_obstructed(bench, node, work, obstruction) for _ in range(obstruction.pairs)]
+        time.sleep(SETTLE)
+        add_obstruction(result, pairs, obstruction.clients, memory(node.processes())["worker"])
+    settings = {**_settings(setup, crowding, work), "stuck": obstruction.clients, "policy": obstruction.policy}
+    return Report("stuck", {**settings, "fill": obstruction.fill.value, "pairs": obstruction.pairs}, [result])
+
+
+def _obstructed(bench: Bench, node: Node, work: Work, obstruction: Obstruction) -> Obstructed:
+    """A run without them, and one with them. Raises LoadTestFailed if the generator was the limit."""
+    without, _, usage_without = bench.drive(work)
+    processes = node.processes()
+    before, dropped_before = memory(processes)["worker"], node.dropped()
+    with StuckClients(node, obstruction.clients) as clients:
+        if obstruction.fill is Fill.BEFORE:
+            clients.fill()
+        elif obstruction.fill is Fill.MEANWHILE:
+            Timer(work.warmup + work.seconds / 2, clients.fill).start()
+        full = memory(processes)["worker"]
+        driven, _, usage = bench.drive(work)
+        most = max(full, memory(processes)["worker"])
+        dropped = node.dropped() - dropped_before
+    time.sleep(SETTLE)
+    for refusal in filter(None, (usage_without.refusal(), usage.refusal())):
+        raise LoadTestFailed(refusal)
+    return Obstructed(without, driven, before, most, dropped)
 
 
 def _joined(server: AbstractContextManager[Server], setup: Setup, crowding: Crowding, *, storm: bool) -> Result:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -162,6 +163,11 @@ class Node(Started):
 
     def processes(self) -> list[ServerProcess]:
         return _node_processes(_status(self._run_dir))
+
+    def dropped(self) -> Counter[str]:
+        """Frames that its workers have dropped, by reason."""
+        workers = _status(self._run_dir)["gateway"]["workers"]
+        return sum((Counter(worker["books"]["dropped"]) for worker in workers), Counter())
 
     def _start_gateway(self) -> None:
         self._spawn(sys.executable, "-m", "roost", "gateway", self._app, **self._environment)
