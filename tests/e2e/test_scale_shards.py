@@ -179,6 +179,22 @@ async def test_a_change_is_given_up_when_a_new_shard_cannot_start(phoenix: Phoen
         assert later.returncode == 0, later.stderr
 
 
+async def test_the_number_survives_the_death_of_all_shards_and_of_the_broker(
+    phoenix: PhoenixJs, lone_node: Node
+) -> None:
+    assert lone_node.broker is not None
+    async with conversation(phoenix, lone_node):
+        assert (await scale(lone_node, 3)).returncode == 0
+        epoch = newest(lone_node)
+        for number in range(3):
+            await asyncio.to_thread(kill_shard, lone_node, [epoch, number])
+        kill(lone_node.broker.pid)
+        lone_node.broker.wait()
+        lone_node.start_broker()
+    assert len(shard_map(lone_node)["epochs"].pop(str(epoch))) == 3
+    assert [shard["slot"] for shard in lone_node.status()["shards"]] == [[epoch, number] for number in range(3)]
+
+
 async def test_one_shard_too_many_is_refused(lone_node: Node) -> None:
     for shards in (0, 65):
         assert (await scale(lone_node, shards)).returncode == 2
