@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from roost.gateway.gateway_drain import GatewayDrain
 from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
 from roost.gateway.outside import OutsidePublishing
+from roost.gateway.reloading import reload_on_change
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
 from roost.shared.cluster import Interest, Listening, MessagesLost, NodeDown, NodePlace, NodeUp
@@ -74,8 +76,12 @@ class Gateway:
         addresses: tuple[Address, ...],
         tls: Tls | None = None,
         admin_addresses: tuple[Address, ...] = (),
+        *,
+        source: Path | None = None,
     ) -> None:
+        """With `source`, workers are started anew whenever a source file below it changes."""
         self._app = app
+        self._source = source
         self._settings = settings
         self._run_dir = run_dir
         self._addresses = addresses
@@ -112,8 +118,13 @@ class Gateway:
             self._admin.start()
         self._scaling = WorkerScaling(self._workers, self._next_worker, self._pace, self._settings.workers)
         self._workers.gave_up.add_done_callback(lambda _: self._stop.set())
+        reloading = None
+        if self._source is not None:
+            reloading = asyncio.ensure_future(reload_on_change(self._source, self._scaling.restart))
         await self._stop.wait()
         finish_undisturbed()
+        if reloading is not None:
+            reloading.cancel()
         self._scaling.stop()
         self._drain.stop()
         await self._stop_workers()
@@ -327,8 +338,11 @@ class Gateway:
         )
 
 
-def run_gateway(app: str, settings: Settings) -> None:
-    """Be the gateway of the node in the settings' run directory. Raises CannotStart, RunDirectoryError."""
+def run_gateway(app: str, settings: Settings, *, source: Path | None = None) -> None:
+    """Be the gateway of the node in the settings' run directory; with `source`, reload when a file below it changes.
+
+    Raises CannotStart, RunDirectoryError.
+    """
     run_dir = RunDirectory.open(settings.run_dir)
     try:
         lock = run_dir.take("gateway")
@@ -339,7 +353,7 @@ def run_gateway(app: str, settings: Settings) -> None:
         ) from None
 
     async def run(addresses: tuple[Address, ...], tls: Tls | None, admin: tuple[Address, ...]) -> None:
-        await Gateway(app, settings, run_dir, addresses, tls, admin).run()
+        await Gateway(app, settings, run_dir, addresses, tls, admin, source=source).run()
 
     try:
         with ExitStack() as held:

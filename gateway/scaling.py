@@ -24,6 +24,9 @@ from roost.shared.worker_change import WorkerChange, WorkerChangePhase
 LOOK_PERIOD: Final = 0.2
 """Seconds between two counts of the clients that are left."""
 
+RESTART_LIMIT: Final = 1.0
+"""Seconds that workers have to stop when they are started anew; then they are killed."""
+
 _log = logging.getLogger("roost.gateway")
 
 
@@ -74,6 +77,23 @@ class WorkerScaling:
         self._changing = asyncio.ensure_future(self._carry_through(workers))
         _log.info("changing from %d to %d workers", before, workers)
         return self.change
+
+    async def restart(self) -> None:
+        """Start all workers anew, their clients sent away at once. Raises CannotStart: then those that failed are gone.
+
+        Nothing is done while the number of workers is being changed.
+        """
+        if self._changing is not None:
+            return
+        names = [worker_at(place) for place in self._places]
+        if kept := [name for name in names if self._workers.keeps(name)]:
+            await self._workers.stop(RESTART_LIMIT, *kept, how=Stop(Pace(spread=0), closing=0.2, limit=0.5))
+        results = await asyncio.gather(
+            *(self._workers.add(name, self._prepare) for name in names), return_exceptions=True
+        )
+        for failure in results:
+            if failure is not None:
+                raise failure
 
     def stop(self) -> None:
         """Leave a change that is under way as it is: all workers are about to stop."""

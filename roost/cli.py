@@ -85,6 +85,9 @@ def gateway(
     stop_limit: str | None = setting("stop_limit"),
     log_level: str | None = setting("log_level"),
     log_format: str | None = setting("log_format"),
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start the workers anew whenever a file below this directory changes.")
+    ] = False,
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
     from roost.gateway.gateway_process import run_gateway
@@ -112,7 +115,7 @@ def gateway(
         log_format=log_format,
     )
     log_to_stderr("gateway", chosen.logs)
-    run_gateway(app, chosen)
+    run_gateway(app, chosen, source=Path.cwd() if reload else None)
 
 
 @cli.command()

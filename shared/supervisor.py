@@ -96,6 +96,10 @@ class Supervisor:
         """Keep a child of this name alive. Before each start `prepare` says what it is to be."""
         self._keepers[name] = asyncio.ensure_future(self._keep(name, prepare))
 
+    def keeps(self, name: str) -> bool:
+        """Whether a child of this name is kept alive."""
+        return name in self._keepers
+
     async def add(self, name: str, prepare: Callable[[], Awaitable[Message]]) -> None:
         """Keep one more child alive, if it starts; returns when it is ready.
 

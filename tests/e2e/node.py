@@ -59,9 +59,9 @@ class Node:
         self.gateway = self.spawn(ROOST, "gateway", self.app)
         self.wait_until_serving()
 
-    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *command: str, directory: Path = ROOT) -> subprocess.Popen[bytes]:
         """Start a process with the node's settings; what it prints goes to the node's log."""
-        return subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=self.log, stderr=self.log)
+        return subprocess.Popen(command, env=self.environment, cwd=directory, stdout=self.log, stderr=self.log)
 
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a `roost` command to its end."""
