@@ -10,8 +10,8 @@ import typer
 
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
 from roost.machine import this_machine
-from roost.options import Json, cli, config, scale, setting, settings
-from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting
+from roost.options import Json, cli, config, scale, setting, settings, takes_settings
+from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Settings
 from roost.shared.failures import CannotStart
 
 
@@ -22,69 +22,58 @@ class SchemaForm(Enum):
     TYPESCRIPT = "typescript"
 
 
+_LOGS = ("log_level", "log_format")
+
+
 @cli.command()
-def broker(
-    run_dir: str | None = setting("run_dir"),
-    shards: str | None = setting("shards"),
-    stall_limit: str | None = setting("stall_limit"),
-    stop_limit: str | None = setting("stop_limit"),
-    cluster: str | None = setting("cluster"),
-    node: str | None = setting("node"),
-    cluster_name: str | None = setting("cluster_name"),
-    cluster_credentials: str | None = setting("cluster_credentials"),
-    cluster_cafile: str | None = setting("cluster_cafile"),
-    cluster_certfile: str | None = setting("cluster_certfile"),
-    cluster_keyfile: str | None = setting("cluster_keyfile"),
-    cluster_buffer_bytes: str | None = setting("cluster_buffer_bytes"),
-    log_level: str | None = setting("log_level"),
-    log_format: str | None = setting("log_format"),
-) -> None:
+@takes_settings(
+    "run_dir",
+    "shards",
+    "stall_limit",
+    "stop_limit",
+    "cluster",
+    "node",
+    "cluster_name",
+    "cluster_credentials",
+    "cluster_cafile",
+    "cluster_certfile",
+    "cluster_keyfile",
+    "cluster_buffer_bytes",
+    *_LOGS,
+)
+def broker(chosen: Settings) -> None:
     """Run the broker of a node: the supervisor of its PubSub shards."""
     from roost.broker.broker_process import run_broker
     from roost.shared.logs import log_to_stderr
 
-    chosen = settings(
-        run_dir=run_dir,
-        shards=shards,
-        stall_limit=stall_limit,
-        stop_limit=stop_limit,
-        cluster=cluster,
-        node=node,
-        cluster_name=cluster_name,
-        cluster_credentials=cluster_credentials,
-        cluster_cafile=cluster_cafile,
-        cluster_certfile=cluster_certfile,
-        cluster_keyfile=cluster_keyfile,
-        cluster_buffer_bytes=cluster_buffer_bytes,
-        log_level=log_level,
-        log_format=log_format,
-    )
     log_to_stderr("broker", chosen.logs)
     run_broker(chosen)
 
 
 @cli.command()
+@takes_settings(
+    "port",
+    "host",
+    "admin_port",
+    "public_host",
+    "trusted_proxies",
+    "workers",
+    "certfile",
+    "keyfile",
+    "https_port",
+    "max_connections",
+    "max_connections_per_address",
+    "run_dir",
+    "stall_limit",
+    "drain_batch_size",
+    "drain_batch_interval",
+    "drain_limit",
+    "stop_limit",
+    *_LOGS,
+)
 def gateway(
     app: Annotated[str, typer.Argument(help="The application, as module:endpoint.", metavar="APP")],
-    port: str | None = setting("port"),
-    host: str | None = setting("host"),
-    admin_port: str | None = setting("admin_port"),
-    public_host: str | None = setting("public_host"),
-    trusted_proxies: str | None = setting("trusted_proxies"),
-    workers: str | None = setting("workers"),
-    certfile: str | None = setting("certfile"),
-    keyfile: str | None = setting("keyfile"),
-    https_port: str | None = setting("https_port"),
-    max_connections: str | None = setting("max_connections"),
-    max_connections_per_address: str | None = setting("max_connections_per_address"),
-    run_dir: str | None = setting("run_dir"),
-    stall_limit: str | None = setting("stall_limit"),
-    drain_batch_size: str | None = setting("drain_batch_size"),
-    drain_batch_interval: str | None = setting("drain_batch_interval"),
-    drain_limit: str | None = setting("drain_limit"),
-    stop_limit: str | None = setting("stop_limit"),
-    log_level: str | None = setting("log_level"),
-    log_format: str | None = setting("log_format"),
+    chosen: Settings,
     reload: Annotated[
         bool, typer.Option("--reload", help="Start the workers anew whenever a file below this directory changes.")
     ] = False,
@@ -93,27 +82,6 @@ def gateway(
     from roost.gateway.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
-    chosen = settings(
-        port=port,
-        host=host,
-        admin_port=admin_port,
-        public_host=public_host,
-        trusted_proxies=trusted_proxies,
-        workers=workers,
-        certfile=certfile,
-        keyfile=keyfile,
-        https_port=https_port,
-        max_connections=max_connections,
-        max_connections_per_address=max_connections_per_address,
-        run_dir=run_dir,
-        stall_limit=stall_limit,
-        drain_batch_size=drain_batch_size,
-        drain_batch_interval=drain_batch_interval,
-        drain_limit=drain_limit,
-        stop_limit=stop_limit,
-        log_level=log_level,
-        log_format=log_format,
-    )
     log_to_stderr("gateway", chosen.logs)
     run_gateway(app, chosen, source=Path.cwd() if reload else None)
 

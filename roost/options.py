@@ -1,6 +1,8 @@
 """The command line's root, and the options that its commands share."""
 
+import inspect
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Final
 
@@ -30,6 +32,30 @@ def setting(name: str) -> Any:
     one = _SETTINGS[name]
     meaning = f"{one.meaning[0].upper()}{one.meaning[1:]}. [{one.variable}]"
     return typer.Option(None, f"--{name.replace('_', '-')}", help=meaning, show_default=False)
+
+
+def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each of these settings; it is called with all settings as `chosen`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [one for one in inspect.signature(command).parameters.values() if one.name != "chosen"]
+
+        def run(**arguments: Any) -> None:
+            given = {name: arguments.pop(name) for name in names}
+            command(**arguments, chosen=settings(**given))
+
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=setting(name), annotation=str | None)
+            for name in names
+        ]
+        parameters = [*(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *options]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        run.__name__ = command.__name__
+        run.__doc__ = command.__doc__
+        return run
+
+    return decorate
 
 
 def settings(**options: str | None) -> Settings:
