@@ -18,6 +18,8 @@ class Bus(Protocol):
     """Subscribe, publish, and the echo of what was published."""
 
     local_topics: LocalTopics
+    max_payload: int
+    """Bytes that a publish for other nodes may have. At the limit: PayloadTooLarge."""
 
     @property
     def ticked(self) -> float:

@@ -1,11 +1,13 @@
-"""Questions to channels: any code of the node asks one channel, by its address, and waits for the answer."""
+"""Questions to channels: any code of the cluster asks one channel, by its address, and waits for the answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from roost.gateway.letters import encode_plain
+from roost.gateway.nodes import UnknownNode
 
 if TYPE_CHECKING:
     from roost.gateway.runtime import Runtime
@@ -19,10 +21,12 @@ class ChannelAddress(NamedTuple):
 
     worker: int
     subscriber: int
+    node: str = ""
+    """That of the worker; empty for the node where the address is used."""
 
 
 class CallFailed(Exception):
-    """There is no answer: the channel has ended, or it crashed; the text says which."""
+    """There is no answer: the channel has ended, it crashed, or its node is not there; the text says which."""
 
 
 class Question(NamedTuple):
@@ -59,7 +63,8 @@ class Calls:
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
         self._numbers = count(1)
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, tuple[str, asyncio.Future[Any]]] = {}
+        """Questions under way, with the node that is asked."""
         self._answering: set[asyncio.Task[None]] = set()
 
     def listen(self) -> None:
@@ -71,12 +76,12 @@ class Calls:
         """Have questions of a kind answered, which code of any worker asks this one; a handler does not wait."""
 
         def asked(message: list[Any]) -> None:
-            worker, number, question = message
+            worker, number, question, node = message
             handler(
                 Question(
                     question,
-                    lambda value: self._send(worker, [number, value, None]),
-                    lambda reason: self._send(worker, [number, None, reason]),
+                    lambda value: self._send(worker, [number, value, None], node),
+                    lambda reason: self._send(worker, [number, None, reason], node),
                 )
             )
 
@@ -84,19 +89,30 @@ class Calls:
 
     async def call(self, address: ChannelAddress, question: Any, limit: float) -> Any:
         """The channel's answer. Raises CallFailed, or TimeoutError after `limit` seconds."""
-        worker, subscriber = address
-        return await self.ask(worker, "call", [subscriber, question], limit)
+        worker, subscriber, node = ChannelAddress(*address)
+        return await self.ask(worker, "call", [subscriber, question], limit, node)
 
-    async def ask(self, worker: int, kind: str, question: Any, limit: float) -> Any:
+    async def ask(self, worker: int, kind: str, question: Any, limit: float, node: str = "") -> Any:
         """A worker's answer to a question of that kind. Raises CallFailed, or TimeoutError after `limit` seconds."""
         number = next(self._numbers)
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = node, future
+        nodes = self._runtime.nodes
         try:
+            asker = "" if nodes.is_own(node) else nodes.own
             async with asyncio.timeout(limit):
-                await self._runtime.inbox.send(worker, kind, [self._runtime.worker, number, question])
+                await self._runtime.inbox.send(worker, kind, [self._runtime.worker, number, question, asker], node)
                 return await future
+        except UnknownNode as error:
+            raise CallFailed(str(error)) from None
         finally:
             del self._waiting[number]
+
+    def node_down(self, node: str) -> None:
+        """What that node is asked will not be answered."""
+        for asked, future in self._waiting.values():
+            if asked == node and not future.done():
+                future.set_exception(CallFailed(f"node {node!r} has gone"))
 
     def _called(self, asked: Question) -> None:
         (subscriber, question), answer, fail = asked
@@ -108,7 +124,7 @@ class Calls:
 
     def _answered(self, message: list[Any]) -> None:
         number, value, failure = message
-        future = self._waiting.get(number)
+        _, future = self._waiting.get(number, ("", None))
         if future is None or future.done():
             return
         if failure is None:
@@ -116,7 +132,11 @@ class Calls:
         else:
             future.set_exception(CallFailed(failure))
 
-    def _send(self, worker: int, answer: list[Any]) -> None:
-        task = asyncio.ensure_future(self._runtime.inbox.send(worker, "answer", answer))
+    def _send(self, worker: int, answer: list[Any], node: str) -> None:
+        task = asyncio.ensure_future(self._answer(worker, answer, node))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, worker: int, answer: list[Any], node: str) -> None:
+        with contextlib.suppress(UnknownNode):  # who asked has gone with its node
+            await self._runtime.inbox.send(worker, "answer", answer, node)

@@ -12,6 +12,7 @@ from roost.gateway.payloads import Argument
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
 from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
+from roost.shared.bus import Reach
 from roost.shared.serializer import check_event
 from roost.shared.topics import application_topic
 
@@ -135,8 +136,8 @@ class Channel(Generic[S]):
 
     @property
     def address(self) -> ChannelAddress:
-        """By which any code of the node can ask this channel something, with `endpoint.call`."""
-        return ChannelAddress(self.worker, self.subscriber)
+        """By which any code of the cluster can ask this channel something, with `endpoint.call`."""
+        return ChannelAddress(self.worker, self.subscriber, self._process.client.runtime.nodes.own)
 
     @property
     def endpoint(self) -> "Endpoint":
@@ -155,12 +156,19 @@ class Channel(Generic[S]):
         self._process.push(event, payload)
 
     def broadcast(self, event: str, payload: Any) -> Coroutine[Any, Any, None]:
-        """Send an event to all subscribers of the topic, this client among them. To be awaited."""
+        """Send an event to all subscribers of the topic, this client among them. To be awaited.
+
+        They are those of all nodes, if the node is one of several. Raises PayloadTooLarge if it has no way to them.
+        """
         return self._process.broadcast(event, payload, to_self=True)
 
     def broadcast_from(self, event: str, payload: Any) -> Coroutine[Any, Any, None]:
         """Send an event to all subscribers of the topic but this channel. To be awaited."""
         return self._process.broadcast(event, payload, to_self=False)
+
+    def local_broadcast(self, event: str, payload: Any) -> Coroutine[Any, Any, None]:
+        """Send an event to the topic's subscribers on this node alone, this client among them. To be awaited."""
+        return self._process.broadcast(event, payload, to_self=True, reach=Reach.NODE)
 
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call this when the channel ends, however it ends; before `terminate`. Raises RuntimeError if it has ended."""

@@ -12,6 +12,7 @@ from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import Membership, Status
 from roost.gateway.replies import AnyReply
 from roost.shared import serializer
+from roost.shared.bus import Reach
 from roost.shared.peer.shard_link import Frames
 from roost.shared.serializer import check_event, encode_broadcast
 
@@ -79,16 +80,16 @@ class ChannelSending:
         answer = serializer.Reply(self.join_ref, ref, self.membership.topic, reply.status, reply.payload)
         self._send(self.client.serializer.reply(answer))
 
-    async def broadcast(self, event: str, payload: Any, *, to_self: bool) -> None:
+    async def broadcast(self, event: str, payload: Any, *, to_self: bool, reach: Reach = Reach.CLUSTER) -> None:
         """Publish an event on the channel's topic; waits while there is no credit."""
         self._require_joined()
         topic = self.membership.topic
         form, data = encode_broadcast(topic, event, payload)
         sender = 0 if to_self else self.subscriber(topic)
         uplink = self.client.runtime.uplink
-        number = uplink.publish_now(topic, form, event, data, sender)
+        number = uplink.publish_now(topic, form, event, data, sender, reach)
         if not number:
-            number = await uplink.publish(topic, form, event, data, sender)
+            number = await uplink.publish(topic, form, event, data, sender, reach)
         if to_self and self.subscription is not None:
             self.published(number)
 

@@ -8,6 +8,7 @@ from roost.gateway.connect_info import ConnectInfo
 from roost.gateway.connecting import connect_transport
 from roost.gateway.custom_transport import Transport
 from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
+from roost.gateway.nodes import named_node
 from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
 from roost.gateway.presence.presence import Presence, check_presences
@@ -17,6 +18,7 @@ from roost.gateway.replies import Error, Ok
 from roost.gateway.serializers import DEFAULT_SERIALIZERS
 from roost.gateway.socket import Socket
 from roost.gateway.telemetry import Telemetry
+from roost.shared.bus import Reach
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
@@ -93,9 +95,9 @@ class Endpoint:
         return mount
 
     async def call(self, address: ChannelAddress, question: Any, limit: float = CALL_LIMIT) -> Any:
-        """Ask a channel of the node something: what its `handle_call` returns. Plain data both ways.
+        """Ask a channel, of this node or another, something: what its `handle_call` returns. Plain data both ways.
 
-        Raises CallFailed if the channel has ended or crashes, TimeoutError after `limit` seconds.
+        Raises CallFailed if the channel has ended or crashes or its node has gone, TimeoutError after `limit` seconds.
         """
         return await self.runtime.calls.call(address, question, limit)
 
@@ -114,13 +116,35 @@ class Endpoint:
         return await connect_transport(self.runtime, socket, transport, params, info, serializers)
 
     async def broadcast(self, topic: str, event: str, payload: Any) -> None:
-        """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like."""
+        """Send an event to all subscribers of a topic, from anywhere in a worker. The payload is a dict or the like.
+
+        They are those of all nodes, if the node is one of several. Raises PayloadTooLarge if it has no way to them.
+        """
         form, data = encode_broadcast(topic, event, payload)
         await self.runtime.publish(application_topic(topic), form, event, data)
 
+    async def local_broadcast(self, topic: str, event: str, payload: Any) -> None:
+        """The same to the subscribers on this node alone, whatever the payload's size."""
+        form, data = encode_broadcast(topic, event, payload)
+        await self.runtime.publish(application_topic(topic), form, event, data, reach=Reach.NODE)
+
+    async def direct_broadcast(self, node: str, topic: str, event: str, payload: Any) -> None:
+        """The same to the subscribers on one node alone. Raises UnknownNode, with the names of those that are there."""
+        form, data = encode_broadcast(topic, event, payload)
+        await self.runtime.publish_to(named_node(node), application_topic(topic), form, event, data)
+
+    @property
+    def node_name(self) -> str:
+        """The name of the node that serves this endpoint."""
+        return self.runtime.nodes.own
+
+    def nodes(self) -> list[str]:
+        """The names of the other nodes of the cluster that are there now, in alphabetical order."""
+        return self.runtime.nodes.others()
+
     @property
     def pubsub(self) -> PubSub:
-        """Messages between code of this node, by topic."""
+        """Messages between code, by topic."""
         return PubSub(self.runtime)
 
     @property

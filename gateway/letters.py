@@ -26,12 +26,17 @@ def encode_plain(message: Any) -> bytes:
     return _plain_encoder.encode(message)
 
 
+def open_plain(data: bytes) -> Any:
+    """What `encode_plain` made bytes of."""
+    return _plain_decoder.decode(data)
+
+
 def open_letter(topic: str, letter: bytes) -> Any:
     """The plain message, or the Broadcast, that a letter carries. Each receiver opens its own."""
     opened = decode_letter(letter)
     match opened.form:
         case Form.PLAIN:
-            return _plain_decoder.decode(opened.payload)
+            return open_plain(opened.payload)
         case Form.BINARY:
             return Broadcast(topic, opened.event, opened.payload)
         case Form.JSON:

@@ -5,6 +5,7 @@ after the one in which it was published.
 """
 
 import asyncio
+import sys
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -50,6 +51,7 @@ class LocalBus:
     """Topics of one process."""
 
     def __init__(self, worker: int, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
+        self.max_payload = sys.maxsize
         self.local_topics = LocalTopics()
         self.local_topics.keep([""])
         self.subscriptions: dict[int, Subscription] = {}

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 class SessionAddress(NamedTuple):
-    """Names one session of the node, for any of its workers."""
+    """Names one session of the cluster, for any of its workers."""
 
+    node: str
     worker: int
     number: int
     """That of its socket."""
@@ -20,9 +21,9 @@ class SessionAddress(NamedTuple):
     """Random: a node that begins anew begins with the same numbers, and keeps its secret."""
 
 
-def new_address(worker: int, number: int) -> SessionAddress:
+def new_address(node: str, worker: int, number: int) -> SessionAddress:
     """The address of a session that begins."""
-    return SessionAddress(worker, number, secrets.token_urlsafe(16))
+    return SessionAddress(node, worker, number, secrets.token_urlsafe(16))
 
 
 def sign_address(endpoint: "Endpoint", mount_path: str, address: SessionAddress, max_age: float) -> str:
@@ -33,8 +34,8 @@ def sign_address(endpoint: "Endpoint", mount_path: str, address: SessionAddress,
 def read_address(endpoint: "Endpoint", mount_path: str, token: Any) -> SessionAddress | None:
     """What a token names; None if it is not ours, is too old, or is that of another mount."""
     match Token.verify(endpoint, _salt(mount_path), token):
-        case Ok([int(worker), int(number), str(key)]):
-            return SessionAddress(worker, number, key)
+        case Ok([str(node), int(worker), int(number), str(key)]):
+            return SessionAddress(node, worker, number, key)
     return None
 
 

@@ -1,10 +1,11 @@
-"""The long-poll sessions of the node, as one worker sees them: its own, and by the bus those of the others.
+"""The long-poll sessions of the cluster, as one worker sees them: its own, and by the bus those of the others.
 
 A request of a client arrives at any worker; its token says which one holds the session. That worker is asked as any
-other code of the node is asked: by number, and the answer quotes it.
+other code of the cluster is asked: by number, and the answer quotes it.
 """
 
 import asyncio
+import contextlib
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from roost.gateway.connecting import open_handler
 from roost.gateway.long_poll_address import SessionAddress, new_address
 from roost.gateway.long_poll_messages import ClientMessage
 from roost.gateway.long_poll_session import LongPollSession
+from roost.gateway.nodes import UnknownNode
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
@@ -34,12 +36,12 @@ LOOK_PERIOD: Final = 0.5
 OK: Final = 200
 GONE: Final = 410
 
-PollName = tuple[int, int]
-"""The worker at which a poll arrived, and a number of that worker's."""
+PollName = tuple[str, int, int]
+"""The node and the worker at which a poll arrived, and a number of that worker's."""
 
 
 class LongPollSessions:
-    """Opens sessions here, and reaches every session of the node."""
+    """Opens sessions here, and reaches every session of the cluster."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
@@ -59,7 +61,7 @@ class LongPollSessions:
     ) -> SessionAddress:
         """Begin a session of a client that was let in; it gives back its place when it ends."""
         runtime = self._runtime
-        address = new_address(runtime.worker, socket.number)
+        address = new_address(runtime.nodes.own, runtime.worker, socket.number)
 
         def ended() -> None:
             del self._own[address.number]
@@ -76,7 +78,7 @@ class LongPollSessions:
 
     def name_poll(self) -> PollName:
         """A name for a poll that arrives here."""
-        return self._runtime.worker, next(self._names)
+        return self._runtime.nodes.own, self._runtime.worker, next(self._names)
 
     async def poll(self, address: SessionAddress, name: PollName, options: "LongPoll") -> list[str] | None:
         """What comes for the client within the window; None if there is no such session."""
@@ -85,10 +87,10 @@ class LongPollSessions:
 
     def end_poll(self, address: SessionAddress, name: PollName) -> None:
         """Have a poll answered now, with nothing if nothing has come. The answer may be under way already."""
-        if address.worker == self._runtime.worker:
+        if self._is_here(address):
             self._end_poll((address.number, name))
         else:
-            task = asyncio.ensure_future(self._runtime.inbox.send(address.worker, END_POLL, (address.number, name)))
+            task = asyncio.ensure_future(self._tell(address, END_POLL, (address.number, name)))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
@@ -103,9 +105,18 @@ class LongPollSessions:
 
     # Asking
 
+    def _is_here(self, address: SessionAddress) -> bool:
+        return address.worker == self._runtime.worker and address.node == self._runtime.nodes.own
+
+    async def _tell(self, address: SessionAddress, kind: str, message: Any) -> None:
+        with contextlib.suppress(UnknownNode):  # the session has gone with its node
+            await self._runtime.inbox.send(address.worker, kind, message, address.node)
+
     async def _ask(self, address: SessionAddress, question: list[Any], options: "LongPoll") -> Any:
-        worker, number, key = address
+        node, worker, number, key = address
         whole = [number, key, *question]
+        if node != self._runtime.nodes.own:
+            return await self._ask_other_node(address, whole, options)
         if worker != self._runtime.worker:
             return await self._ask_other(worker, whole, options.window + options.pubsub_timeout)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -126,6 +137,17 @@ class LongPollSessions:
         finally:
             asking.cancel()
 
+    async def _ask_other_node(self, address: SessionAddress, question: list[Any], options: "LongPoll") -> Any:
+        """Its lock cannot be seen from here: a worker that does not say at once that it has the session is dead."""
+        node, worker, number, key = address
+        calls = self._runtime.calls
+        try:
+            if not await calls.ask(worker, KIND, [number, key, "here", None], options.pubsub_timeout, node):
+                return None
+            return await calls.ask(worker, KIND, question, options.window + options.pubsub_timeout, node)
+        except (TimeoutError, CallFailed):
+            return None
+
     # Answering
 
     def _asked(self, asked: Question) -> None:
@@ -135,6 +157,8 @@ class LongPollSessions:
             asked.answer(None)
         elif what == "poll":
             session.poll(tuple(details), asked.answer)
+        elif what == "here":
+            asked.answer("here")
         elif what == "end":
             session.close(CloseCode.INVALID_DATA)
             asked.answer(None)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from roost.gateway.channel import Channel
 from roost.gateway.letters import encode_plain, open_letter
-from roost.shared.bus import Form, Lane
+from roost.gateway.nodes import named_node
+from roost.shared.bus import Form, Lane, Reach
 from roost.shared.phash2 import hash32
 from roost.shared.topics import application_topic
 
@@ -85,7 +86,7 @@ class Mailbox:
 
 
 class PubSub:
-    """Messages between code of a node. What MessagePack can express may be sent: plain data, no objects."""
+    """Messages between code. What MessagePack can express may be sent: plain data, no objects."""
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
@@ -95,10 +96,29 @@ class PubSub:
         return Mailbox(self._runtime, application_topic(topic))
 
     async def broadcast(self, topic: str, message: Any) -> None:
-        """Send a message to all subscribers of a topic: to mailboxes, and to channels as `handle_info`."""
+        """Send a message to all subscribers of a topic: to mailboxes, and to channels as `handle_info`.
+
+        They are those of all nodes, if the node is one of several. Raises PayloadTooLarge if it has no way to them.
+        """
         await self._runtime.publish(application_topic(topic), Form.PLAIN, "", encode_plain(message))
 
     async def broadcast_from(self, sender: Channel[Any] | Mailbox, topic: str, message: Any) -> None:
         """The same, but not to the sender's own subscription to the topic."""
-        sender_number = sender.subscriber_of(topic)
-        await self._runtime.publish(application_topic(topic), Form.PLAIN, "", encode_plain(message), sender_number)
+        await self._publish_from(sender, topic, message, Reach.CLUSTER)
+
+    async def local_broadcast(self, topic: str, message: Any) -> None:
+        """Send a message to the subscribers of a topic on this node alone, whatever its size."""
+        await self._runtime.publish(application_topic(topic), Form.PLAIN, "", encode_plain(message), reach=Reach.NODE)
+
+    async def local_broadcast_from(self, sender: Channel[Any] | Mailbox, topic: str, message: Any) -> None:
+        """The same, but not to the sender's own subscription to the topic."""
+        await self._publish_from(sender, topic, message, Reach.NODE)
+
+    async def direct_broadcast(self, node: str, topic: str, message: Any) -> None:
+        """Send a message to the subscribers on one node. Raises UnknownNode, with the names of those that are there."""
+        topic = application_topic(topic)
+        await self._runtime.publish_to(named_node(node), topic, Form.PLAIN, "", encode_plain(message))
+
+    async def _publish_from(self, sender: Channel[Any] | Mailbox, topic: str, message: Any, reach: Reach) -> None:
+        data, number = encode_plain(message), sender.subscriber_of(topic)
+        await self._runtime.publish(application_topic(topic), Form.PLAIN, "", data, number, reach)

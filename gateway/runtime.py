@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from roost.gateway.calls import Calls
 from roost.gateway.drops import Drops
 from roost.gateway.eager import Runner
+from roost.gateway.nodes import Nodes
 from roost.gateway.recent_events import RecentEvents
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
 from roost.shared.bus import Form, Reach
+from roost.shared.crossing import Crossing, encode_direct
+from roost.shared.topics import BRIDGE
 
 if TYPE_CHECKING:
     from roost.gateway.bus import Bus
@@ -26,9 +29,16 @@ class Runtime:
     """One worker's surroundings, as its clients and channels see them."""
 
     def __init__(
-        self, worker: int, endpoint: "Endpoint", loop: asyncio.AbstractEventLoop, turn: Turn, uplink: "Bus"
+        self,
+        worker: int,
+        endpoint: "Endpoint",
+        loop: asyncio.AbstractEventLoop,
+        turn: Turn,
+        uplink: "Bus",
+        node: str = "local",
     ) -> None:
         self.worker = worker
+        self.nodes = Nodes(node)
         self.endpoint = endpoint
         self.telemetry = endpoint.telemetry
         self.turn = turn
@@ -79,3 +89,11 @@ class Runtime:
             number = await self.uplink.publish(topic, form, event, payload, sender, reach)
         if channel is not None and form != Form.PLAIN:
             channel.published_elsewhere(topic, number)
+
+    async def publish_to(self, node: str, topic: str, form: Form, event: str, payload: bytes) -> None:
+        """Publish to the subscribers of one node. Raises UnknownNode."""
+        if self.nodes.is_own(node):
+            await self.publish(topic, form, event, payload, reach=Reach.NODE)
+        else:
+            direct = encode_direct(node, Crossing(topic, form, event, payload))
+            await self.publish(BRIDGE, Form.PLAIN, "", direct, reach=Reach.NODE)

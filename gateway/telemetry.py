@@ -127,6 +127,30 @@ class ClientTooSlow(Event):
     """Bytes that waited for it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class NodeUp(Event):
+    """Another node of the cluster is there; told once in each worker that serves."""
+
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeDown(Event):
+    """Another node of the cluster has gone, or was not heard for too long; told once in each worker that serves."""
+
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagesLost(Event):
+    """What was broadcast on another node did not get here; told once in each worker that serves."""
+
+    node: str
+    """Where it was broadcast."""
+    lost: int | None
+    """How many broadcasts; None if nobody can know."""
+
+
 EVENTS: Final[tuple[type[Event], ...]] = (
     EndpointInit,
     SocketConnected,
@@ -135,6 +159,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ChannelHandledIn,
     ShardMapChanged,
     ClientTooSlow,
+    NodeUp,
+    NodeDown,
+    MessagesLost,
 )
 
 Handler = Callable[[Any], object]

@@ -1,6 +1,7 @@
 """The bus as a worker's channels and mailboxes see it. No decisions here."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,8 @@ class Uplink:
         self._sockets = ShardSockets(run_dir, worker, loop, self._carry_out, turn.wake)
         self._delivery = self._sockets.delivery
         self.local_topics = LocalTopics()
+        self.max_payload = sys.maxsize
+        """Bytes that a publish for other nodes may have: no limit until a bridge has told it."""
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which this worker publishes from now on."""
         self._epoch = self._delivery.epoch

@@ -24,6 +24,7 @@ from roost.gateway.server import HostedServer
 from roost.gateway.uplink import Uplink
 from roost.shared.bus import Form, Lane
 from roost.shared.control import StartWorker
+from roost.shared.crossing import check_size
 from roost.shared.frames import CloseCode
 from roost.shared.inspection import (
     MAX_ROWS,
@@ -255,12 +256,12 @@ class WorkerInspection:
     async def _broadcast(self, events: tuple[OutsideEvent, ...]) -> Broadcasted:
         uplink = self._uplink
         number = 0
-        for topic, form, event, data in [_publishable(event) for event in events]:
+        for topic, form, event, data in [_publishable(event, uplink.max_payload) for event in events]:
             number = uplink.publish_now(topic, form, event, data) or await uplink.publish(topic, form, event, data)
         return Broadcasted(self._runtime.worker, number)
 
 
-def _publishable(event: OutsideEvent) -> tuple[str, Form, str, bytes]:
+def _publishable(event: OutsideEvent, limit: int) -> tuple[str, Form, str, bytes]:
     """As the bus takes it. Raises Refused."""
     try:
         topic = application_topic(event.topic)
@@ -271,6 +272,7 @@ def _publishable(event: OutsideEvent) -> tuple[str, Form, str, bytes]:
                 form, data = encode_broadcast(topic, event.event, event.payload)
             case Form.PLAIN:
                 form, data = Form.PLAIN, encode_plain(msgspec.msgpack.decode(event.payload))
+        check_size(data, limit)
     except (TypeError, ValueError, msgspec.DecodeError) as error:
         raise Refused(f"that cannot be broadcast: {error}") from None
     return topic, form, event.event, data

@@ -16,6 +16,8 @@ from roost.gateway.addresses import listener
 from roost.gateway.application import load_endpoint
 from roost.gateway.canary import mount_canary
 from roost.gateway.capacity import Capacity
+from roost.gateway.cluster_news import hear_of_cluster
+from roost.gateway.cluster_uplink import ClusterUplink
 from roost.gateway.descriptors import room_for_connections
 from roost.gateway.draining import drain
 from roost.gateway.endpoint import Endpoint
@@ -34,6 +36,7 @@ from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
 from roost.gateway.worker_inspection import WorkerInspection
 from roost.shared.child import become_child, first_message
+from roost.shared.cluster import Listening, MessagesLost, NodeDown, NodeUp
 from roost.shared.control import (
     Admit,
     AskMeasurements,
@@ -75,8 +78,12 @@ class Worker:
         # Rule W1: the lock is the last preparation, and comes before the map is read.
         self._life = run_dir.live(worker_name(start.number))
         turn = Turn(loop)
-        self._uplink = Uplink(run_dir, start.number, turn, loop)
-        self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink)
+        self._uplink = (
+            ClusterUplink(run_dir, start.number, turn, loop, link.tell)
+            if start.clustered
+            else Uplink(run_dir, start.number, turn, loop)
+        )
+        self._runtime = Runtime(start.number, endpoint, loop, turn, self._uplink, start.node)
         endpoint.serve(self._runtime, start.secrets, start.public_host)
         mount_canary(endpoint, run_dir.canary_token())
         LogLines(endpoint).attach()
@@ -146,6 +153,11 @@ class Worker:
                 if self._draining is not None:
                     self._draining.cancel()
                 self._site.open()
+            case _:
+                self._hear(message)
+
+    def _hear(self, message: Message) -> None:
+        match message:
             case LimitsChanged(limits):
                 self._capacity.limits = limits
             case WorkerExited():
@@ -154,6 +166,10 @@ class Worker:
             case MapChanged(shard_map):
                 self._uplink.adopt(shard_map)
                 self._report(self._uplink.epoch)
+                if isinstance(self._uplink, ClusterUplink):
+                    self._uplink.tell_interest_again()
+            case Listening() | NodeUp() | NodeDown() | MessagesLost():
+                hear_of_cluster(self._runtime, message)
 
     def _report(self, epoch: int) -> None:
         self._link.tell(Publishing(self._start.number, epoch))

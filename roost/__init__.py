@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roost.gateway.events import event, intercept
     from roost.gateway.letters import Broadcast
     from roost.gateway.mount import LongPoll, WebSocket
+    from roost.gateway.nodes import UnknownNode
     from roost.gateway.origin import Origin
     from roost.gateway.parameter_filter import KeepParameters
     from roost.gateway.presence.limits import PresenceLimits
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
         ChannelJoined,
         ClientTooSlow,
         EndpointInit,
+        MessagesLost,
+        NodeDown,
+        NodeUp,
         ShardMapChanged,
         SocketConnected,
         SocketDrain,
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from roost.gateway.token import Token
     from roost.gateway.when_slow import WhenSlow
     from roost.outside import Event, NotPublished, PubSub, SyncPubSub
+    from roost.shared.crossing import PayloadTooLarge
     from roost.shared.serializer import Message, Raw
 
 __version__ = VERSION
@@ -65,8 +70,12 @@ _HOMES = {
     "Event": "outside",
     "SyncPubSub": "outside",
     "Message": "shared.serializer",
+    "MessagesLost": "gateway.telemetry",
+    "NodeDown": "gateway.telemetry",
+    "NodeUp": "gateway.telemetry",
     "Ok": "gateway.replies",
     "Origin": "gateway.origin",
+    "PayloadTooLarge": "shared.crossing",
     "Presence": "gateway.presence.presence",
     "PresenceLimits": "gateway.presence.limits",
     "PubSub": "outside",
@@ -82,6 +91,7 @@ _HOMES = {
     "Timer": "gateway.channel_extras",
     "Token": "gateway.token",
     "Transport": "gateway.custom_transport",
+    "UnknownNode": "gateway.nodes",
     "WebSocket": "gateway.mount",
     "WhenSlow": "gateway.when_slow",
     "csrf_token": "gateway.csrf",
@@ -109,9 +119,13 @@ __all__ = [
     "Mailbox",
     "MailboxFull",
     "Message",
+    "MessagesLost",
+    "NodeDown",
+    "NodeUp",
     "NotPublished",
     "Ok",
     "Origin",
+    "PayloadTooLarge",
     "Presence",
     "PresenceLimits",
     "PubSub",
@@ -128,6 +142,7 @@ __all__ = [
     "Timer",
     "Token",
     "Transport",
+    "UnknownNode",
     "WebSocket",
     "WhenSlow",
     "__version__",

@@ -14,6 +14,19 @@ MAX_KNOWN_TOPICS: Final = 65_536
 """Topics whose bucket is remembered; then the one that was asked for longest ago is hashed again."""
 
 
+class PayloadTooLarge(ValueError):
+    """What was to be published has more bytes than the engine between the nodes takes; the text has both numbers."""
+
+
+def check_size(payload: bytes, limit: int) -> None:
+    """Raises PayloadTooLarge, before anything is published."""
+    if len(payload) > limit:
+        raise PayloadTooLarge(
+            f"a payload of {len(payload)} bytes is too large for the other nodes: {limit} is what the engine between "
+            "them takes; send less, or reach this node alone by local_broadcast"
+        )
+
+
 @lru_cache(MAX_KNOWN_TOPICS)
 def bucket_of(topic: str) -> int:
     """The bucket of a topic: Erlang's phash2 of its UTF-8 text."""

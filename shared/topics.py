@@ -12,6 +12,15 @@ TAP: Final = f"{RESERVED}tap"
 """Whoever subscribes here is given everything that is published for the whole cluster, as `Crossing` letters."""
 
 
+PRESENCE: Final = f"{RESERVED}presence:"
+"""How the topics begin on which replicas of a presence meet; they alone of the node's own cross to other nodes."""
+
+
+def crosses(topic: str) -> bool:
+    """Whether what is published on a topic is for the subscribers of other nodes as well."""
+    return not topic.startswith(RESERVED) or topic.startswith(PRESENCE)
+
+
 def application_topic(topic: str) -> str:
     """The topic, if an application may publish on it. Raises TypeError or ValueError: here, and not in every shard."""
     if not isinstance(topic, str):

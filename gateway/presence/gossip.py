@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from roost.gateway.presence.entries import Part
-from roost.shared.topics import RESERVED
+from roost.shared.topics import PRESENCE
 
 
 class BadGossip(ValueError):
@@ -74,9 +74,9 @@ def decode_gossip(data: bytes) -> Gossip:
 
 def topic_of_all(presence: str) -> str:
     """Where all replicas of a presence subscribe."""
-    return f"{RESERVED}presence:{presence}"
+    return f"{PRESENCE}{presence}"
 
 
 def topic_of_one(presence: str, replica: str) -> str:
     """Where one replica subscribes."""
-    return f"{RESERVED}presence:{presence}:{replica}"
+    return f"{PRESENCE}{presence}:{replica}"

@@ -16,7 +16,9 @@ from roost.gateway.presence.entries import Change, Entry, Joined, Left, Part, Ro
 from roost.gateway.presence.metas import encode_presence
 
 MAX_PART_ROWS: Final = 1000
-"""Entries in one part; more travel in several, each of which can be merged for itself."""
+MAX_PART_BYTES: Final = 256 * 1024
+"""Entries in one part, and about how many bytes; more travel in several, each of which can be merged for itself. The
+engine between nodes takes no message of any size."""
 
 NOBODY: Final[Mapping[str, list[Entry]]] = {}
 
@@ -90,10 +92,20 @@ class PresenceSet:
         return bool(self._delta)
 
     def take_delta(self) -> Part:
-        """What the others have not been told, once."""
-        delta, self._delta = self._delta, {}
-        rows = [_row(entry) for entry in delta.values() if entry is not None]
-        return Part(clouds={self.replica: list(delta)}, rows={self.replica: rows} if rows else {})
+        """A part of what the others have not been told, once: all of it, if that is not too much for one."""
+        rows: list[Row] = []
+        numbers = []
+        size = 0
+        for number, entry in self._delta.items():
+            if size >= MAX_PART_BYTES:
+                break
+            numbers.append(number)
+            if entry is not None:
+                rows.append(_row(entry))
+            size += _size(entry)
+        for number in numbers:
+            del self._delta[number]
+        return Part(clouds={self.replica: numbers}, rows={self.replica: rows} if rows else {})
 
     # Other replicas
 
@@ -118,9 +130,7 @@ class PresenceSet:
         kept: dict[str, bytes] = {}
         for name in sorted(told):
             entries = self._entries.get(name, {})
-            lacking = [entry for entry in entries.values() if not theirs.covers(*entry.dot)]
-            for start in range(0, len(lacking), MAX_PART_ROWS):
-                rows = [_row(entry) for entry in lacking[start : start + MAX_PART_ROWS]]
+            for rows in _in_parts(entry for entry in entries.values() if not theirs.covers(*entry.dot)):
                 yield Part(clouds={name: [row.number for row in rows]}, rows={name: rows})
             kept[name] = array("Q", entries).tobytes()
         ours = self.context
@@ -235,6 +245,24 @@ class PresenceSet:
         if not keys:
             del self._topics[entry.topic], self._sizes[entry.topic]
             self._texts.pop(entry.topic, None)
+
+
+def _in_parts(entries: Iterable[Entry]) -> Iterator[list[Row]]:
+    rows: list[Row] = []
+    size = 0
+    for entry in entries:
+        if len(rows) == MAX_PART_ROWS or size >= MAX_PART_BYTES:
+            yield rows
+            rows, size = [], 0
+        rows.append(_row(entry))
+        size += _size(entry)
+    if rows:
+        yield rows
+
+
+def _size(entry: Entry | None) -> int:
+    """Bytes in a part, about."""
+    return 32 + (len(entry.topic) + len(entry.key) + len(entry.meta) if entry is not None else 0)
 
 
 def _row(entry: Entry) -> Row:

@@ -5,9 +5,11 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from roost.gateway.presence.clock import Clock
 from roost.gateway.presence.diffs import Diffs
 from roost.gateway.presence.gossip import (
     BadGossip,
+    Heartbeat,
     Outgoing,
     decode_gossip,
     encode_gossip,
@@ -16,7 +18,7 @@ from roost.gateway.presence.gossip import (
 )
 from roost.gateway.presence.owners import Owners
 from roost.gateway.presence.tracker import BEAT, Tracker
-from roost.shared.bus import BadParcel, Form, Lane, decode_letter
+from roost.shared.bus import BadParcel, Form, Lane, Reach, decode_letter
 from roost.shared.phash2 import hash32
 
 if TYPE_CHECKING:
@@ -114,7 +116,25 @@ class Replica:
         for name in self.tracker.replicas.names():
             if self._is_dead(name):
                 self.tracker.died(name)
+                self._report_death(name)
         self.changed()
+
+    # The other nodes
+
+    def node_up(self, node_id: str) -> None:
+        """A node is there: its replicas that live are to say so."""
+        for name in self._of_node(node_id):
+            self.tracker.look_for(name)
+        self.changed()
+
+    def node_down(self, node_id: str) -> None:
+        """A node has gone, and nobody is present there as far as this one can see."""
+        for name in self._of_node(node_id):
+            self.tracker.lost(name)
+        self.changed()
+
+    def _of_node(self, node_id: str) -> list[str]:
+        return [name for name in self.tracker.replicas.names() if _node_of(name) == node_id]
 
     # Told by the uplink
 
@@ -133,12 +153,24 @@ class Replica:
         # What a dead worker had said may still arrive, and must not bring it back.
         if not self._is_dead(message.sender):
             self.tracker.received(message, watched=self._is_here(message.sender))
+            if isinstance(message, Heartbeat) and not self._is_here(message.sender):
+                self._correct(message.clock)
             self.changed()
 
     # Workers of this node: the kernel knows whether they live
 
     def _is_here(self, replica: str) -> bool:
-        return replica.rpartition(":")[0] == self._node
+        return _node_of(replica) == self._node
+
+    def _correct(self, clock: Clock) -> None:
+        """Another node may count on a worker of this one that died when no other was there to tell."""
+        for name in clock:
+            if name not in self.tracker.replicas and name != self.tracker.replica and self._is_dead(name):
+                self._report_death(name)
+
+    def _report_death(self, name: str) -> None:
+        if self._runtime.nodes.others():
+            self.tracker.report_death(name)
 
     def _is_dead(self, replica: str) -> bool:
         return self._is_here(replica) and not self._runtime.uplink.worker_lives(int(replica.rpartition(":")[2]))
@@ -181,15 +213,29 @@ class Replica:
         while self._queue and self._sending is None:
             topic, data = self._next()
             sender = self._subscriptions[topic].number if topic in self._subscriptions else 0
-            if not self._runtime.uplink.publish_now(topic, Form.PLAIN, "", data, sender):
-                self._sending = self._loop.create_task(self._wait_to_send(topic, data, sender))
+            reach = self._reach(data)
+            if not self._runtime.uplink.publish_now(topic, Form.PLAIN, "", data, sender, reach):
+                self._sending = self._loop.create_task(self._wait_to_send(topic, data, sender, reach))
+
+    def _reach(self, data: bytes) -> Reach:
+        """To all nodes, if the engine between them takes it."""
+        limit = self._runtime.uplink.max_payload
+        if len(data) <= limit:
+            return Reach.CLUSTER
+        _log.error("%s: other nodes miss presences: %d bytes do not go through, %d do", self._name, len(data), limit)
+        return Reach.NODE
 
     def _next(self) -> tuple[str, bytes]:
         to, message = self._queue.popleft()
         topic = topic_of_all(self._name) if to is None else topic_of_one(self._name, to)
         return topic, encode_gossip(message)
 
-    async def _wait_to_send(self, topic: str, data: bytes, sender: int) -> None:
-        await self._runtime.uplink.publish(topic, Form.PLAIN, "", data, sender)
+    async def _wait_to_send(self, topic: str, data: bytes, sender: int, reach: Reach) -> None:
+        await self._runtime.uplink.publish(topic, Form.PLAIN, "", data, sender, reach)
         self._sending = None
         self.changed()
+
+
+def _node_of(replica: str) -> str:
+    """The id of the node whose worker has it."""
+    return replica.rpartition(":")[0]

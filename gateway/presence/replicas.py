@@ -83,6 +83,15 @@ class Replicas:
                 turns.append((name, Turn.DOWN))
         return turns
 
+    def lost(self, name: str) -> bool:
+        """It is out of sight, with its node: down until it is heard again. Answers whether it was up."""
+        replica = self._replicas.get(name)
+        if replica is None or replica.watched or not replica.up:
+            return False
+        replica.up = False
+        replica.silent = max(replica.silent, self._down_beats)
+        return True
+
     def forget(self, name: str) -> bool:
         """It is dead, or has said that it goes; answers whether it was known."""
         return self._replicas.pop(name, None) is not None

@@ -37,7 +37,7 @@ class Tracker:
         self.presences = PresenceSet(replica)
         self.replicas = replicas or Replicas()
         self.has_news = False
-        """Whether a new acquaintance knows more than we do: `ask` soon, when others have answered too."""
+        """Whether one that came up knows more than we do: `ask` soon, when others have answered too."""
         self._references = References(replica)
         self._pace = UpdatePace(self.limits.update_period)
         self._owned: dict[int, dict[Place, tuple[Entry, str]]] = {}
@@ -157,7 +157,7 @@ class Tracker:
 
     def tell(self) -> None:
         """Tell the others what they do not know."""
-        if self.presences.has_delta():
+        while self.presences.has_delta():
             self._silent = 0
             delta = self.presences.take_delta()
             self._send(None, Heartbeat(self.replica, self.presences.clock(), delta))
@@ -194,8 +194,8 @@ class Tracker:
         if isinstance(message, Farewell):
             self.died(sender)
             return
-        was_unknown = sender not in self.replicas
-        if self.replicas.heard(sender, watched=watched):
+        came_up = self.replicas.heard(sender, watched=watched) is not None
+        if came_up:
             self._turned(sender, Turn.UP)
         match message:
             case Heartbeat(_, clock, delta, greets):
@@ -203,7 +203,7 @@ class Tracker:
                     self._changes += self.presences.merge(delta, self.replicas)
                 if greets:
                     self._send(sender, Heartbeat(self.replica, self.presences.clock()))
-                self._compare(sender, clock, new=was_unknown)
+                self._compare(sender, clock, new=came_up)
             case TransferRequest(_, clock, clouds):
                 for part in self.presences.extract(clock, clouds, sender):
                     self._send(sender, Transfer(self.replica, part))
@@ -214,6 +214,20 @@ class Tracker:
         """Another replica is dead for certain: nothing is kept of it, and it is not awaited."""
         if self.replicas.forget(name):
             self._turned(name, Turn.GONE)
+
+    def lost(self, name: str) -> None:
+        """Another replica is out of sight, with its node: what it had is not shown until it is heard again."""
+        if self.replicas.lost(name):
+            self._turned(name, Turn.DOWN)
+
+    def look_for(self, name: str) -> None:
+        """Another replica may be in sight again: if it lives, it is to say so."""
+        if name in self.replicas and not self.replicas.is_up(name):
+            self._send(name, Heartbeat(self.replica, self.presences.clock(), greets=True))
+
+    def report_death(self, name: str) -> None:
+        """Tell replicas of other nodes, who cannot see it, that one of this node is dead."""
+        self._send(None, Farewell(name))
 
     def leave(self) -> None:
         """The replica goes for good: the others need not wait for its silence."""

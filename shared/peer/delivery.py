@@ -98,6 +98,8 @@ class Delivery:
         """What is to be done to sockets; the owner takes it before it sends."""
         self.ticked = now
         """The time of the last `tick`, for whoever notes times and has no need of exact ones: it is one object."""
+        self.may_stand: Callable[[Subscription], bool] = lambda _: True
+        """What else a subscription waits for, once its shards have confirmed it; see `look_again`."""
         self.published = 0
         """The number of the last publish."""
         self._map = shard_map
@@ -203,9 +205,14 @@ class Delivery:
             if link is None or link.incarnation != incarnation:
                 self._open(slot, incarnation, now)
         self._change_over(arrival)
-        for subscription in list(self._waiting):
-            self._confirm(subscription, arrival)
+        self._confirm_waiting(arrival)
         self._admit(arrival)
+        return arrival
+
+    def look_again(self) -> Arrival:
+        """To be called when `may_stand` may answer otherwise than before."""
+        arrival = Arrival()
+        self._confirm_waiting(arrival)
         return arrival
 
     def receive(self, slot: Slot, parcel: WorkerParcel, now: float) -> Arrival:
@@ -312,9 +319,13 @@ class Delivery:
             confirmed.add(epoch)
             self._confirm(subscription, arrival)
 
+    def _confirm_waiting(self, arrival: Arrival) -> None:
+        for subscription in list(self._waiting):
+            self._confirm(subscription, arrival)
+
     def _confirm(self, subscription: Subscription, arrival: Arrival) -> None:
-        """It stands when the owner in every epoch that is in the map now has confirmed it (W6)."""
-        if self._waiting[subscription] >= self._map.epochs.keys():
+        """It stands when the owner in every epoch that is in the map now has confirmed it (W6), and `may_stand`."""
+        if self._waiting[subscription] >= self._map.epochs.keys() and self.may_stand(subscription):
             del self._waiting[subscription]
             subscription.standing = True
             for audience in subscription.audiences:

@@ -50,7 +50,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(play: Play, monkeypatch: py
             async def send(message: Any) -> None:
                 sent.append(message)
 
-            token = sign_address(endpoint, "/socket", new_address(1, 1), 60)
+            token = sign_address(endpoint, "/socket", new_address("local", 1, 1), 60)
             await asyncio.wait_for(site(post(token), receive, send), LIMIT)
             start = sent[0]
             assert start["status"] == 408

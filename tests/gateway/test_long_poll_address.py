@@ -27,21 +27,21 @@ def endpoint() -> Endpoint:
 
 
 def test_a_token_names_its_session(endpoint: Endpoint) -> None:
-    address = new_address(3, 2**40)
+    address = new_address("a", 3, 2**40)
     assert read_address(endpoint, "/socket", sign_address(endpoint, "/socket", address, 60)) == address
 
 
 def test_two_sessions_of_one_number_are_not_the_same() -> None:
-    assert new_address(1, 1) != new_address(1, 1)
+    assert new_address("a", 1, 1) != new_address("a", 1, 1)
 
 
 def test_tokens_of_other_mounts_and_old_ones_are_none(endpoint: Endpoint) -> None:
-    address = new_address(1, 1)
+    address = new_address("a", 1, 1)
     assert read_address(endpoint, "/other", sign_address(endpoint, "/socket", address, 60)) is None
     assert read_address(endpoint, "/socket", sign_address(endpoint, "/socket", address, -1)) is None
 
 
-@pytest.mark.parametrize("data", [None, 1, [], [1, 2], [1, "2", "3"], {"worker": 1}])
+@pytest.mark.parametrize("data", [None, 1, [], [1, 2], ["a", 1, "2", "3"], [1, 2, "3"], {"worker": 1}])
 def test_other_data_of_the_same_secret_is_none(endpoint: Endpoint, data: Any) -> None:
     assert read_address(endpoint, "/socket", Token.sign(endpoint, "long poll /socket", data)) is None
 

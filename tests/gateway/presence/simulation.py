@@ -1,11 +1,13 @@
 """Replicas on several nodes, played by a seed: crashes, partitions, heals, stalls, lost words; and a judge.
 
+Nodes that are not heard are told to be down, as the bridges of a cluster tell it, and up when they are heard again.
+
 The trackers are the real ones. Time, network and the kernel's knowledge of who lives are the simulation's. Within a
 node messages come in order and all; between nodes they are lost while a partition lasts.
 """
 
 from collections import Counter, deque
-from itertools import count
+from itertools import count, permutations
 from random import Random
 from typing import Final
 
@@ -23,6 +25,9 @@ STEP: Final = BEAT / 3
 BUSY_STEPS: Final = 400
 CALM_STEPS: Final = 3 * (DOWN_BEATS + SILENT_BEATS + 4 * SAMPLE_BEATS + 6)
 """In which everything must have come to rest after the last disturbance."""
+NODES: Final = "mno"
+MEMBERSHIP_STEPS: Final = 7
+"""In which a node is not heard before it is told to be down: 3.5 s."""
 TOPICS: Final = ("t", "u")
 LIMITS: Final = PresenceLimits(update_period=STEP)
 
@@ -38,7 +43,10 @@ class SimReplica:
         self.name = name
         self.node = name.partition(":")[0]
         self.tracker = Tracker(name, LIMITS, Replicas(DOWN_BEATS, GONE_BEATS))
-        self.inbox: deque[bytes] = deque()
+        self.inbox: deque[bytes | tuple[str, bool]] = deque()
+        """Words of replicas; and which nodes are there now, or are not."""
+        self.out_of_sight: set[str] = set()
+        """Replicas of nodes that are down, until they are heard."""
         self.stalled = 0
         self.stagger = stagger
         self.beats = 0
@@ -75,6 +83,8 @@ class Simulation:
         """Pairs of nodes that hear nothing of each other."""
         self.cut_until = 0
         self.losses = 0.0
+        self.unheard: Counter[tuple[str, str]] = Counter()
+        """For how many steps one node has not heard another."""
         self._workers = count(1)
         self._owners = count(1)
         for node in ("m", "m", "n", "n"):
@@ -96,6 +106,7 @@ class Simulation:
         for other in self.replicas.values():
             if other.node == dead.node:
                 other.tracker.died(name)
+                other.tracker.report_death(name)
 
     def send(self, sender: SimReplica, outgoing: Outgoing) -> None:
         data = encode_gossip(outgoing.message)
@@ -126,9 +137,9 @@ class Simulation:
                 self.kill(replica.name)
                 self.met["left"] += 1
             case "start" if len(self.replicas) < 7:
-                self.start(self.random.choice("mno"))
+                self.start(self.random.choice(NODES))
             case "cut":
-                self.cut.add(frozenset(self.random.sample("mno", 2)))
+                self.cut.add(frozenset(self.random.sample(NODES, 2)))
                 self.cut_until = self.now + self.random.choice([0, 0, 4 * GONE_BEATS])
                 self.met["cut"] += 1
             case "heal" if self.now > self.cut_until:
@@ -172,6 +183,8 @@ class Simulation:
         self.now += 1
         if not calm:
             self.act()
+        for observer, other in permutations(NODES, 2):
+            self.observe(observer, other)
         for replica in list(self.replicas.values()):
             if replica.stalled:
                 replica.stalled -= 1
@@ -187,13 +200,41 @@ class Simulation:
             self.flush(replica)
             self.judge(replica)
 
+    def observe(self, observer: str, other: str) -> None:
+        """What the bridge of a node finds out of another, and tells its own workers."""
+        is_there = any(replica.node == other for replica in self.replicas.values())
+        heard = is_there and frozenset((observer, other)) not in self.cut
+        was_down = self.unheard[observer, other] >= MEMBERSHIP_STEPS
+        self.unheard[observer, other] = 0 if heard else self.unheard[observer, other] + 1
+        is_down = self.unheard[observer, other] >= MEMBERSHIP_STEPS
+        if was_down != is_down:
+            self.met["node down" if is_down else "node up"] += 1
+            for replica in self.replicas.values():
+                if replica.node == observer:
+                    replica.inbox.append((other, not is_down))
+
+    def hear_of_node(self, replica: SimReplica, node: str, is_up: bool) -> None:
+        for name in replica.tracker.replicas.names():
+            if name.partition(":")[0] == node:
+                if is_up:
+                    replica.tracker.look_for(name)
+                else:
+                    replica.tracker.lost(name)
+                    replica.out_of_sight.add(name)
+        replica.take_changes()
+
     def read(self, replica: SimReplica) -> None:
         while replica.inbox:
-            message = decode_gossip(replica.inbox.popleft())
+            word = replica.inbox.popleft()
+            if isinstance(word, tuple):
+                self.hear_of_node(replica, *word)
+                continue
+            message = decode_gossip(word)
             here = message.sender.partition(":")[0] == replica.node
             if here and not self.lives(message.sender):
                 self.met["word of a dead one"] += 1
                 continue
+            replica.out_of_sight.discard(message.sender)
             replica.tracker.received(message, watched=here)
             replica.take_changes()
 
@@ -218,6 +259,8 @@ class Simulation:
                 raise Failed(f"{replica.name} has not kept the text of {topic}")
         if dots != replica.picture:
             raise Failed(f"{replica.name} shows what it has not told")
+        if unseen := {name for name, _ in dots} & replica.out_of_sight:
+            raise Failed(f"{replica.name} shows {sorted(unseen)}, whose nodes are down")
         for name in {name for name, _ in dots} - self.replicas.keys():
             if name.partition(":")[0] == replica.node:
                 raise Failed(f"{replica.name} shows {name}, which is dead on its node")

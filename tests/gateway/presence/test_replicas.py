@@ -50,6 +50,25 @@ def test_the_silence_of_one_that_is_watched_means_nothing(replicas: Replicas) ->
     assert replicas.is_up("a")
 
 
+def test_one_that_is_lost_is_down_until_it_speaks(replicas: Replicas) -> None:
+    replicas.heard("a", watched=False)
+    assert replicas.lost("a")
+    assert not replicas.lost("a")
+    assert not replicas.is_up("a")
+    assert [replicas.beat() for _ in range(3)] == [[], [], [("a", Turn.GONE)]]
+    replicas.heard("b", watched=False)
+    replicas.lost("b")
+    assert replicas.heard("b", watched=False) is Turn.UP
+    assert replicas.is_up("b")
+
+
+def test_who_is_watched_or_unknown_is_not_lost(replicas: Replicas) -> None:
+    replicas.heard("a", watched=True)
+    assert not replicas.lost("a")
+    assert not replicas.lost("nobody")
+    assert replicas.is_up("a")
+
+
 def test_one_that_is_dead_for_certain_is_forgotten(replicas: Replicas) -> None:
     replicas.heard("a", watched=True)
     assert replicas.forget("a")

@@ -21,6 +21,7 @@ TELLING: Final = (1, 2, 3, 7, 43)
 SEEDS_FOR_A_FAULT: Final = 150
 KINDS: Final = {
     *("Heartbeat", "TransferRequest", "Transfer", "Farewell", "word of a dead one"),
+    *("node down", "node up"),
     *("started", "killed", "left", "cut", "healed", "lost", "stalled", "untrack", "update", "end"),
 }
 
@@ -119,6 +120,10 @@ def fall_silent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tracker_module, "SILENT_BEATS", 10_000)
 
 
+def show_what_is_out_of_sight(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Tracker, "lost", lambda *_: None)
+
+
 def ask_only_one_who_is_outdone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tracker_module, "undominated", lambda clocks: clocks[:0])
 
@@ -140,6 +145,7 @@ def ask_only_one_who_is_outdone(patch: pytest.MonkeyPatch) -> None:
         fall_silent,
         ask_only_one_who_is_outdone,
         take_in_strangers,
+        show_what_is_out_of_sight,
     ],
     ids=lambda fault: fault.__name__,
 )

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from roost.gateway.presence.entries import Entry, Joined, Left
-from roost.gateway.presence.gossip import Heartbeat, Outgoing, Transfer, TransferRequest
+from roost.gateway.presence.gossip import Heartbeat, Outgoing, Transfer, TransferRequest, encode_gossip
 from roost.gateway.presence.limits import MAX_KEY_BYTES, PresenceLimits
 from roost.gateway.presence.replicas import DOWN_BEATS
 from roost.gateway.presence.tracker import SAMPLE_BEATS, SILENT_BEATS, Tracker
@@ -323,3 +323,71 @@ class TestReplication:
 
         assert order(here) == order(there)
         assert [meta["n"] for meta in metas(here)["x"]] == [1, 2, 3]
+
+
+class TestNodes:
+    """Replicas of a node that goes out of sight, and comes back."""
+
+    def test_what_is_out_of_sight_is_not_shown_until_it_is_heard(self) -> None:
+        mesh = Mesh("a:1", "b:1", watched=False)
+        here, there = mesh.trackers.values()
+        there.track(1, "t", "x", {})
+        mesh.tell()
+        here.take_changes()
+        here.lost("b:1")
+        here.lost("b:1")
+        assert [type(change) for change in here.take_changes()] == [Left]
+        assert metas(here) == {}
+        here.look_for("b:1")
+        mesh.settle()
+        assert [type(change) for change in here.take_changes()] == [Joined]
+        assert metas(here) == metas(there)
+
+    def test_what_was_missed_meanwhile_is_asked_for_at_once(self) -> None:
+        mesh = Mesh("a:1", "b:1", watched=False)
+        here, there = mesh.trackers.values()
+        here.lost("b:1")
+        there.track(1, "t", "x", {})
+        there.tell()
+        there.take_outgoing()  # lost on its way
+        here.look_for("b:1")
+        mesh.settle()
+        assert metas(here) == metas(there) != {}
+
+    def test_only_those_that_are_down_are_looked_for(self) -> None:
+        mesh = Mesh("a:1", "b:1", watched=False)
+        here = mesh.trackers["a:1"]
+        here.look_for("b:1")
+        here.look_for("nobody:1")
+        assert here.take_outgoing() == []
+
+    def test_a_death_is_reported_to_those_who_cannot_see_it(self) -> None:
+        mesh = Mesh("a:1", "a:2", "b:1", watched=False)
+        here, dead, there = mesh.trackers.values()
+        dead.track(1, "t", "x", {})
+        mesh.tell()
+        del mesh.trackers["a:2"]
+        here.died("a:2")
+        here.report_death("a:2")
+        mesh.settle()
+        assert metas(there) == {}
+        assert "a:2" not in there.replicas
+
+
+def size_of(outgoing: tuple[str, Outgoing]) -> int:
+    return len(encode_gossip(outgoing[1].message))
+
+
+def test_much_is_told_in_parts_that_an_engine_takes() -> None:
+    mesh = Mesh("a:1", watched=False)
+    tracker = mesh.trackers["a:1"]
+    for owner in range(400):
+        assert tracker.track(owner, "t", str(owner), {"text": "x" * 4000}).status == "ok"
+    other = mesh.start("b:1")  # is told what there is, as far as it was told before
+    mesh.tell()
+    late = mesh.start("b:2")
+    for name in ("b:1", "b:2"):
+        assert metas(mesh.trackers[name]) == metas(tracker)
+    assert len(metas(other)) == len(metas(late)) == 400
+    assert max(map(size_of, mesh.carried)) < 300 * 1024
+    assert len(mesh.kinds(Transfer)) > 6

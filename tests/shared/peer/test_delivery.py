@@ -102,6 +102,49 @@ class TestSubscribing:
         assert delivery.flush(0.0) == []
 
 
+class TestWhatElseASubscriptionWaitsFor:
+    """Its shards are not all: in a cluster the bridge must listen too."""
+
+    def test_it_stands_when_it_may(self) -> None:
+        bus = MemoryBus(2, 2)
+        worker, allowed = bus.workers[1], set[str]()
+        worker.delivery.may_stand = lambda subscription: subscription.topic in allowed
+        one, other = worker.subscribe(1, "room:a"), worker.subscribe(2, "room:b")
+        bus.settle()
+        bus.workers[2].publish("room:a", b"1")
+        bus.settle()
+        assert (one.joined, one.frames) == (False, [])
+        allowed.add("room:a")
+        for _ in range(2):
+            bus._carry_out(worker, worker.delivery.look_again())
+        assert (one.joined, other.joined) == (True, False)
+        bus.workers[2].publish("room:a", b"2")
+        bus.settle()
+        assert len(one.frames) == 1
+
+    def test_it_still_waits_for_its_shard(self) -> None:
+        bus = MemoryBus(1, 1)
+        worker = bus.workers[1]
+        one = worker.subscribe(1, "room:a")
+        bus._carry_out(worker, worker.delivery.look_again())
+        assert not one.joined
+        bus.settle()
+        assert one.joined
+
+    def test_a_shard_that_restarts_meanwhile_changes_nothing(self) -> None:
+        bus = MemoryBus(1, 1)
+        worker, may = bus.workers[1], [False]
+        worker.delivery.may_stand = lambda _: may[0]
+        one = worker.subscribe(1, "room:a")
+        bus.settle()
+        bus.restart_shard(next(iter(bus.map.slots())))
+        bus.settle()
+        assert not one.joined
+        may[0] = True
+        bus._carry_out(worker, worker.delivery.look_again())
+        assert one.joined
+
+
 class TestBroadcasting:
     """S5 and W7: exactly the right ones, in order."""
 

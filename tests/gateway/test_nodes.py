@@ -1,0 +1,39 @@
+"""Names of nodes: which are there, and what is said of those that are not."""
+
+import pytest
+
+from roost.gateway.nodes import Nodes, UnknownNode, named_node
+
+
+def test_a_node_is_its_own_by_its_name_and_by_none() -> None:
+    nodes = Nodes("a")
+    assert nodes.is_own("a")
+    assert nodes.is_own("")
+    assert nodes.others() == []
+
+
+def test_others_come_and_go() -> None:
+    nodes = Nodes("a")
+    nodes.are(["c", "b"])
+    nodes.up("d")
+    nodes.down("c")
+    nodes.down("nobody")
+    assert nodes.others() == ["b", "d"]
+    assert not nodes.is_own("b")
+    nodes.are(())
+    assert nodes.others() == []
+
+
+def test_the_refusal_of_an_unknown_node_names_those_that_are_there() -> None:
+    nodes = Nodes("a")
+    nodes.up("b")
+    with pytest.raises(UnknownNode, match="no node 'c' now; there are: a, b"):
+        nodes.is_own("c")
+
+
+def test_an_application_names_a_node_by_text() -> None:
+    assert named_node("a") == "a"
+    with pytest.raises(UnknownNode):
+        named_node("")
+    with pytest.raises(TypeError, match="is a str"):
+        named_node(1)  # type: ignore[arg-type]
