@@ -15,7 +15,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 ROOST = str(Path(sys.executable).with_name("roost"))
-START_LIMIT = 20.0
+START_LIMIT = 60.0
 """Seconds in which a node starts, on a machine that runs other tests beside it."""
 
 
