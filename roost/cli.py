@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
+from roost import cli_new as _new  # noqa: F401 - the same
 from roost.machine import this_machine
 from roost.options import Json, cli, config, scale, setting, settings, takes_settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Settings

@@ -1,0 +1,1 @@
+"""`roost new`: files to begin with."""
