@@ -69,13 +69,13 @@ def new_channel(package: str, name: str, socket: str) -> Generation:
         NewFile(f"{package}/{topic}_channel.py", "channel.py", names),
         NewFile(f"tests/test_{topic}_channel.py", "test_channel.py", names),
     )
-    module = f"{package}/{names['socket']}_socket.py"
+    socket_class = f"{names['Socket']}Socket"
     return Generation(
         files,
         (
-            f"add to {module}:",
+            f"add to {package}/endpoint.py:",
             f"    from {package}.{topic}_channel import {names['Channel']}Channel",
-            f'    {names["Socket"]}Socket.route("{topic}:*", {names["Channel"]}Channel)',
+            f'    {socket_class}.route("{topic}:*", {names["Channel"]}Channel)',
         ),
     )
 
