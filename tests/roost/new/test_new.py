@@ -9,12 +9,14 @@ import pytest
 
 from roost.new.generation import BadName, checked_name, new_app
 from roost.testing import LiveNode
+from tests.shared.processes import ROOT
 
 ROOST = [sys.executable, "-m", "roost"]
 
 
 def run(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}  # mypy does not see where an editable install points
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
