@@ -5,7 +5,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from roost.gateway.handshake import response
+from roost.gateway.handshake import Refused, response
 from roost.gateway.parameter_filter import kind as value_kind
 from roost.gateway.replies import Error, Ok
 from roost.gateway.review import refusal
@@ -15,7 +15,8 @@ from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
     from roost.gateway.connect_info import ConnectInfo
-    from roost.gateway.mount import TransportOptions
+    from roost.gateway.mount import Mount, TransportOptions
+    from roost.gateway.rates import ClientRates
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.review import Candidate
     from roost.gateway.runtime import Runtime
@@ -25,16 +26,27 @@ _log = logging.getLogger("roost.entrance")
 
 
 async def ask_application(
-    runtime: "Runtime", kind: "type[Socket | RawSocket]", options: "TransportOptions", candidate: "Candidate"
+    runtime: "Runtime", mount: "Mount", options: "TransportOptions", candidate: "Candidate"
 ) -> "tuple[Any, Any]":
-    """A new socket, and what its `connect` says of the client."""
+    """A new socket, and what its `connect` says of the client. Raises Refused if its address connects too often."""
     info = candidate.info
+    rates = None if mount.rates is None else _limit(runtime, mount, info.peer_data.address)
     if options.session is not None:
         info = replace(info, session=await read_session(options, candidate.params, info))
-    socket = kind()
+    socket = mount.socket()
+    socket.rates = rates
     socket.endpoint = runtime.endpoint
     socket.number = runtime.next_number()
     return socket, await _ask(socket, candidate, info)
+
+
+def _limit(runtime: "Runtime", mount: "Mount", address: str) -> "ClientRates | None":
+    """Count a connect, and answer what else the client may do, if that is limited. Raises Refused."""
+    limiter = runtime.rate_limiter(mount)
+    if wait := limiter.connect(address, runtime.now()):
+        runtime.turn.traffic.too_often += 1
+        raise Refused(HTTPStatus.TOO_MANY_REQUESTS, retry_after=wait)
+    return limiter.client(address, runtime.now()) if limiter.rates.limits_messages else None
 
 
 async def _ask(socket: Any, candidate: "Candidate", info: "ConnectInfo") -> Any:

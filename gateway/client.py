@@ -79,6 +79,8 @@ class Client:
             topic = application_topic(socket.id)
             self._by_id = runtime.uplink.subscribe(self.hash, topic, Lane.LETTER, (), None, self)
         runtime.clients[socket.number] = self
+        if socket.expires_at is not None:
+            runtime.expiring.watch(self, socket.expires_at)
         runtime.note(socket.number, "connected")
 
     @property
@@ -103,6 +105,10 @@ class Client:
             _log.info("closing connection %d: %s", self.socket.number, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
+        self.handle(message)
+
+    def handle(self, message: Message) -> None:
+        """A message that could be read."""
         membership = self._protocol.forwards(message)
         if membership is not None:
             membership.process.message(message)
@@ -119,6 +125,8 @@ class Client:
         self.closed = True
         self.runtime.note(self.socket.number, "disconnected")
         self.runtime.clients.pop(self.socket.number, None)
+        if self.socket.expires_at is not None:
+            self.runtime.expiring.forget(self)
         if self._by_id is not None:
             self.runtime.uplink.unsubscribe(self._by_id)
         for membership in self._protocol.closed():

@@ -8,6 +8,7 @@ from roost.gateway.admission import wrong_id
 from roost.gateway.client import Client
 from roost.gateway.custom_transport import Transport as CustomTransport
 from roost.gateway.handshake import Refused, choose_serializer
+from roost.gateway.limited_client import LimitedClient
 from roost.gateway.raw_connection import RawConnection
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.replies import Error, Ok
@@ -31,6 +32,8 @@ def open_handler(
     if isinstance(socket, RawSocket):
         return RawConnection(runtime, socket, transport)
     assert serializer is not None
+    if socket.rates is not None:
+        return LimitedClient(runtime, socket, serializer, transport, socket.rates)
     return Client(runtime, socket, serializer, transport)
 
 

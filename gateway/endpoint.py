@@ -13,6 +13,7 @@ from roost.gateway.origin import CheckOrigin, read_check_origin
 from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
 from roost.gateway.presence.presence import Presence, check_presences
 from roost.gateway.pubsub import PubSub
+from roost.gateway.rates import Rates
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.replies import Error, Ok
 from roost.gateway.serializers import DEFAULT_SERIALIZERS
@@ -75,12 +76,14 @@ class Endpoint:
         websocket: WebSocket | bool = True,
         longpoll: LongPoll | bool = False,
         auth_token: bool = False,
+        rates: Rates | None = None,
     ) -> Mount:
         """Serve a socket below a path: `mount("/socket", UserSocket)` answers at `/socket/websocket`, and with
         `longpoll=True` at `/socket/longpoll` too. In place of True stand options, `LongPoll(window=20)` say.
 
         A segment `:name` of the path stands for any text, which becomes a parameter. With `auth_token` the client may
-        give phoenix.js its `authToken`, which is then `info.auth_token`. Raises ValueError for options that do not go.
+        give phoenix.js its `authToken`, which is then `info.auth_token`. `rates` limits how often clients may
+        connect, join and send events. Raises ValueError for options that do not go.
         """
         mount = make_mount(
             path,
@@ -90,6 +93,7 @@ class Endpoint:
             auth_token=auth_token,
             check_origin=self._check_origin,
             raw=issubclass(socket, RawSocket),
+            rates=rates,
         )
         self.mounts.append(mount)
         return mount

@@ -176,7 +176,7 @@ class Entrance(asyncio.Protocol):
         runtime = self._site.runtime
         mount = found.mount
         candidate = review(mount, found.params, request, around, runtime.endpoint.host)
-        return candidate, *await ask_application(runtime, mount.socket, mount.over_websocket, candidate)
+        return candidate, *await ask_application(runtime, mount, mount.over_websocket, candidate)
 
     def _admitted(self, mount: "Mount", request: RequestHead, value: Any, error: BaseException | None) -> None:
         if self._transport.is_closing():
@@ -233,7 +233,8 @@ class Entrance(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         if refused.reason:
             _log.warning("refused: %s", refused.reason)
-        self._answer(refused.status, refused.body)
+        again = "" if refused.retry_after is None else f"retry-after: {refused.retry_after}\r\n"
+        self._send(response(refused.status, refused.body, more=again))
 
     def _answer(self, status: HTTPStatus, body: str = "") -> None:
         self._send(response(status, body))

@@ -4,6 +4,7 @@ The request is judged by the websockets library. Refusals are answered as Phoeni
 that names the first offending header, 403 with an empty body when the version refuses.
 """
 
+import math
 import re
 from functools import lru_cache
 from http import HTTPStatus
@@ -54,12 +55,19 @@ class BadRequest(ValueError):
 class Refused(Exception):
     """The request is answered with a status instead of a connection."""
 
-    def __init__(self, status: HTTPStatus, body: str = "", *, reason: str = "") -> None:
-        """`reason` is for the log, where whoever runs the server is to hear of it."""
+    def __init__(
+        self, status: HTTPStatus, body: str = "", *, reason: str = "", retry_after: float | None = None
+    ) -> None:
+        """`reason` is for the log, where whoever runs the server is to hear of it.
+
+        `retry_after` is in how many seconds the client may come again.
+        """
         super().__init__(status, body)
         self.status = status
         self.body = body
         self.reason = reason
+        self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
+        """Whole seconds."""
 
 
 class RequestHead:

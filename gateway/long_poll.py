@@ -104,6 +104,9 @@ class LongPolling:
             return _come_again(HTTPStatus.SERVICE_UNAVAILABLE if place is None else place.refusal)
         try:
             address = await self._let_in(mount, options, candidate, place)
+        except Refused:
+            place.leave()
+            raise
         except Exception as error:  # noqa: BLE001 - the application's crash ends here
             _log.error("%s crashed in connect", mount.socket.__name__, exc_info=error)
             place.leave()
@@ -116,7 +119,7 @@ class LongPolling:
     async def _let_in(
         self, mount: "Mount", options: "LongPoll", candidate: "Candidate", place: Any
     ) -> "SessionAddress | None":
-        socket, verdict = await ask_application(self._runtime, mount.socket, options, candidate)
+        socket, verdict = await ask_application(self._runtime, mount, options, candidate)
         if not is_admitted(socket, verdict):
             refuse(socket, verdict)
             return None
@@ -213,7 +216,10 @@ def _refused(refused: Refused) -> Response:
     if refused.status == HTTPStatus.FORBIDDEN:
         return _json(HTTPStatus.FORBIDDEN)
     # There may be more of the request: what it was is over.
-    return Response(refused.body, refused.status, headers=_ANY_PAGE | {"connection": "close"}, media_type="text/plain")
+    headers = _ANY_PAGE | {"connection": "close"}
+    if refused.retry_after is not None:
+        headers |= {"retry-after": str(refused.retry_after)}
+    return Response(refused.body, refused.status, headers=headers, media_type="text/plain")
 
 
 def _come_again(status: int | None) -> Response:

@@ -29,6 +29,7 @@ def measure_worker(runtime: Runtime, uplink: Uplink, capacity: Capacity, watchdo
         skipped={"duplicate": books.duplicate, "gone": books.gone, "early": books.early},
         refused=capacity.turned_away,
         cut=capacity.cut,
+        too_often=traffic.too_often,
         waiting_bytes=traffic.waiting_bytes(),
         slow_clients=len(traffic.slow),
         log_bytes=uplink.log_bytes,

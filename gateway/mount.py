@@ -11,6 +11,7 @@ from roost.gateway.frame_reader import MAX_MESSAGE_BYTES
 from roost.gateway.long_poll_messages import serializers_for_polls
 from roost.gateway.origin import CheckOrigin, OriginPolicy, read_check_origin
 from roost.gateway.outbox import MAX_OUTBOUND_BYTES
+from roost.gateway.rates import Rates
 from roost.gateway.serializers import BUILT_IN, DEFAULT_SERIALIZERS, Served, read_serializers
 from roost.gateway.subprotocols import PHOENIX
 
@@ -125,6 +126,8 @@ class Mount:
     """Over WebSocket; empty for a raw socket: its messages are the application's own."""
     longpoll_serializers: Served = BUILT_IN
     """The same over long-poll."""
+    rates: Rates | None = None
+    """How often clients may connect, join and send events; None for no limit."""
 
     @property
     def over_websocket(self) -> WebSocket:
@@ -148,6 +151,7 @@ def make_mount(
     auth_token: bool,
     check_origin: CheckOrigin,
     raw: bool = False,
+    rates: Rates | None = None,
 ) -> Mount:
     """A mount whose options are complete; `check_origin` is the endpoint's. Raises ValueError.
 
@@ -158,6 +162,8 @@ def make_mount(
         raise ValueError(f"{path}: a socket is served over WebSocket, over long-poll or over both, not over neither")
     if websocket is not None and longpoll is not None and longpoll.path == websocket.path:
         raise ValueError(f"{path}: WebSocket and long-poll cannot both be at {websocket.path!r}")
+    if raw and rates is not None and rates.limits_messages:
+        raise ValueError(f"{path}: a raw socket has no joins and events whose rates could be limited")
     return Mount(
         path,
         socket,
@@ -168,6 +174,7 @@ def make_mount(
         _origin_policy(path, longpoll, check_origin),
         _serializers(websocket, raw=raw),
         serializers_for_polls(_serializers(longpoll, raw=raw)),
+        rates,
     )
 
 

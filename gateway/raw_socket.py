@@ -11,6 +11,7 @@ from roost.shared.frames import CloseCode
 if TYPE_CHECKING:
     from roost.gateway.channel_extras import Timer
     from roost.gateway.endpoint import Endpoint
+    from roost.gateway.rates import ClientRates
     from roost.gateway.raw_connection import RawConnection
 
 
@@ -24,6 +25,8 @@ class RawSocket:
     """The endpoint that serves this socket."""
     number: int
     """Names the connection within its worker, and is never used again."""
+    rates: "ClientRates | None" = None
+    """How often its client may do things, if its mount limits that. Not to be set."""
     id: str | None = None
     """Set in `connect`, names all sockets of, say, one user: a broadcast of `disconnect` on this topic closes them."""
     log: ClassVar[int | None] = logging.DEBUG

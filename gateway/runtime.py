@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from roost.gateway.calls import Calls
 from roost.gateway.drops import Drops
 from roost.gateway.eager import Runner
+from roost.gateway.expiring import Expiring
 from roost.gateway.nodes import Nodes
+from roost.gateway.rates import RateLimiter
 from roost.gateway.recent_events import RecentEvents
 from roost.gateway.turn import Turn
 from roost.gateway.worker_inbox import WorkerInbox
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from roost.gateway.channel_process import ChannelProcess
     from roost.gateway.client import Client
     from roost.gateway.endpoint import Endpoint
+    from roost.gateway.mount import Mount
     from roost.gateway.presence.replica import Replica
     from roost.gateway.raw_connection import RawConnection
 
@@ -48,14 +51,24 @@ class Runtime:
         self.calls = Calls(self)
         self.drops = Drops()
         self.recent = RecentEvents()
+        self.expiring = Expiring(self)
         self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
         self.ending: set[ChannelProcess] = set()
         """Channels whose end takes time: the worker waits for them before it goes."""
         self.presences: list[Replica] = []
         """The worker's replicas of the presences that its endpoint serves."""
+        self._limiters: dict[str, RateLimiter] = {}
         self._loop = loop
         self._numbers = count(1)
+
+    def rate_limiter(self, mount: "Mount") -> RateLimiter:
+        """What counts how often clients of a mount do things here."""
+        limiter = self._limiters.get(mount.path)
+        if limiter is None:
+            assert mount.rates is not None
+            limiter = self._limiters[mount.path] = RateLimiter(mount.rates)
+        return limiter
 
     def next_number(self) -> int:
         """A number for a socket or a mailbox; never given twice."""

@@ -15,6 +15,7 @@ from roost.shared.topics import RESERVED
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
     from roost.gateway.endpoint import Endpoint
+    from roost.gateway.rates import ClientRates
 
 
 class Socket:
@@ -31,8 +32,12 @@ class Socket:
 
     number: int
     """Names the connection within its worker, and is never used again; for sockets without an id too."""
+    rates: "ClientRates | None" = None
+    """How often its client may do things, if its mount limits that. Not to be set."""
     id: str | None = None
     """Set in `connect`, names all sockets of, say, one user: a broadcast of `disconnect` on this topic closes them."""
+    expires_at: float | None = None
+    """Set in `connect`, ends the connection then (close code 4010), in seconds since 1970: that of a token, say."""
     _connected = False
 
     def __init_subclass__(cls) -> None:
@@ -66,6 +71,17 @@ class Socket:
         """
         del params, info
         return Ok()
+
+    def renew(self, expires_at: float) -> None:
+        """Let the connection be good until then instead; for a channel whose client has shown a new token.
+
+        Raises RuntimeError before the client is connected: set `expires_at` in `connect`.
+        """
+        client = self.endpoint.runtime.clients.get(self.number)
+        if client is None:
+            raise RuntimeError("the socket is not connected: set expires_at in connect")
+        object.__setattr__(self, "expires_at", expires_at)
+        self.endpoint.runtime.expiring.watch(client, expires_at)
 
     def freeze(self) -> None:
         """The client is connected: from now on the socket is read-only."""

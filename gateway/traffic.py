@@ -19,7 +19,7 @@ class Traffic:
 
     __slots__ = (
         *("broadcasts_sent", "bytes_received", "bytes_sent", "joined", "messages_received", "refused", "replies_sent"),
-        "slow",
+        *("slow", "too_often"),
     )
 
     def __init__(self) -> None:
@@ -36,6 +36,8 @@ class Traffic:
         """Joins that were answered `ok`."""
         self.refused = 0
         """Joins that were answered `error`."""
+        self.too_often = 0
+        """Connects, joins and events that were refused because they came too often."""
         self.slow: set[Waiter] = set()
         """Connections for which something waits."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roost.gateway.presence.limits import PresenceLimits
     from roost.gateway.presence.presence import Presence
     from roost.gateway.pubsub import Mailbox, MailboxFull
+    from roost.gateway.rates import Rate, Rates
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
     from roost.gateway.serializers import DEFAULT_SERIALIZERS
@@ -80,6 +81,8 @@ _HOMES = {
     "PresenceLimits": "gateway.presence.limits",
     "PubSub": "outside",
     "Raw": "shared.serializer",
+    "Rate": "gateway.rates",
+    "Rates": "gateway.rates",
     "RawSocket": "gateway.raw_socket",
     "Reply": "gateway.replies",
     "Serializer": "gateway.custom_serializer",
@@ -129,6 +132,8 @@ __all__ = [
     "Presence",
     "PresenceLimits",
     "PubSub",
+    "Rate",
+    "Rates",
     "Raw",
     "RawSocket",
     "Reply",

@@ -39,6 +39,8 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012
     TOO_SLOW = 4008
     """Roost's own (4000 to 4999 are anybody's): the client did not read what was sent to it."""
+    EXPIRED = 4010
+    """Roost's own: the connection was good until a time that has come."""
 
 
 def text_frame(payload: bytes) -> bytes:

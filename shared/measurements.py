@@ -48,6 +48,8 @@ class WorkerMeasurements(msgspec.Struct, frozen=True):
     """Connections that were answered 503 or 429 for want of room."""
     cut: int
     """Connections that were not even answered."""
+    too_often: int
+    """Connects, joins and events that were refused because they came too often."""
     waiting_bytes: int
     """What waits for slow clients."""
     slow_clients: int

@@ -144,6 +144,12 @@ WORKER: Final[tuple[Metric[WorkerMeasurements], ...]] = (
         lambda worker: {"answered": worker.refused, "cut": worker.cut},
         "how",
     ),
+    Metric(
+        "roost_too_often_total",
+        "counter",
+        "connects, joins and events that were refused because they came too often",
+        lambda worker: worker.too_often,
+    ),
     Metric("roost_slow_clients", "gauge", "clients for whom something waits", lambda worker: worker.slow_clients),
     Metric(
         "roost_worker_queue_bytes",

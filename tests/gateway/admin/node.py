@@ -32,6 +32,7 @@ WORKER = WorkerMeasurements(
     skipped={"duplicate": 16, "gone": 17, "early": 18},
     refused=19,
     cut=20,
+    too_often=21,
     waiting_bytes=21,
     slow_clients=22,
     log_bytes=23,
