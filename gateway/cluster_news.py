@@ -18,12 +18,12 @@ def hear_of_cluster(runtime: "Runtime", news: Listening | ClusterNews) -> None:
             if isinstance(runtime.uplink, ClusterUplink):
                 runtime.uplink.listens(news)
         case NodeUp(node, node_id):
-            runtime.nodes.up(node)
+            runtime.nodes.up(node, node_id)
             for presence in runtime.presences:
                 presence.node_up(node_id)
             runtime.telemetry.emit(telemetry.NodeUp(node=node))
         case NodeDown(node, node_id):
-            runtime.nodes.down(node)
+            runtime.nodes.down(node, node_id)
             runtime.calls.node_down(node)
             for presence in runtime.presences:
                 presence.node_down(node_id)

@@ -21,7 +21,8 @@ class Nodes:
 
     def __init__(self, own: str) -> None:
         self.own = own
-        self._others: set[str] = set()
+        self._others: dict[str, str] = {}
+        """By name: the id of the node, empty where it is not known."""
 
     def others(self) -> list[str]:
         """Those that are there, without this one."""
@@ -29,15 +30,16 @@ class Nodes:
 
     def are(self, others: Iterable[str]) -> None:
         """These are there."""
-        self._others = set(others)
+        self._others = {node: self._others.get(node, "") for node in others}
 
-    def up(self, node: str) -> None:
+    def up(self, node: str, node_id: str) -> None:
         """A node is there."""
-        self._others.add(node)
+        self._others[node] = node_id
 
-    def down(self, node: str) -> None:
-        """A node has gone."""
-        self._others.discard(node)
+    def down(self, node: str, node_id: str) -> None:
+        """A node has gone; another of its name may have come before."""
+        if self._others.get(node) in ("", node_id):
+            del self._others[node]
 
     def is_own(self, node: str) -> bool:
         """Whether that is this node; the empty name always is. Raises UnknownNode if it is no node that is there."""

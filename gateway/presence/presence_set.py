@@ -122,19 +122,30 @@ class PresenceSet:
         return changes
 
     def extract(self, clock: Mapping[str, int], clouds: Mapping[str, Collection[int]], asker: str) -> Iterator[Part]:
-        """All that a replica lacks which knows so much; the last part says what is gone."""
+        """All that a replica lacks which knows so much; the last parts say what is gone."""
         theirs = CausalContext(clock)
         for name, cloud in clouds.items():
             theirs.add(name, cloud)
         told = self.clock().keys() - {asker}
-        kept: dict[str, bytes] = {}
         for name in sorted(told):
             entries = self._entries.get(name, {})
             for rows in _in_parts(entry for entry in entries.values() if not theirs.covers(*entry.dot)):
                 yield Part(clouds={name: [row.number for row in rows]}, rows={name: rows})
-            kept[name] = array("Q", entries).tobytes()
+        yield from self._what_is_kept(sorted(told))
+
+    def _what_is_kept(self, replicas: list[str]) -> Iterator[Part]:
+        """All that is known of these replicas, but for the entries themselves."""
+        kept: dict[str, bytes] = {}
+        for name in replicas:
+            if sum(map(len, kept.values())) >= MAX_PART_BYTES:
+                yield self._covering(kept)
+                kept = {}
+            kept[name] = array("Q", self._entries.get(name, {})).tobytes()
+        yield self._covering(kept)
+
+    def _covering(self, kept: dict[str, bytes]) -> Part:
         ours = self.context
-        yield Part(only(ours.clock, told), {name: sorted(ours.clouds.get(name, ())) for name in told}, {}, kept)
+        return Part(only(ours.clock, kept), {name: sorted(ours.clouds.get(name, ())) for name in kept}, {}, kept)
 
     def hide(self, replica: str) -> list[Change]:
         """A replica is down: its entries are not shown until `show`."""

@@ -82,7 +82,7 @@ async def test_who_waits_for_a_node_that_goes_is_told_at_once() -> None:
 async def test_an_answer_to_a_node_that_has_gone_goes_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     with nodes(make, "a", "b") as (runtimes, _):
         calls = runtimes["a"].calls
-        runtimes["a"].nodes.down("b")
+        runtimes["a"].nodes.down("b", "")
         calls._send(0, [1, "answer", None], "b")
         await asyncio.gather(*calls._answering)
     assert not caplog.records

@@ -1,7 +1,7 @@
 """Seeds of the simulations, by hand and in thousands.
 
 `python -m tests.simulation SEED` prints the trace of one seed of a cluster; `soak N [FIRST]` plays N seeds of clusters
-on all cores, `presence N [FIRST]` as many of presence's replicas.
+on all cores, with a bridge in those that are negative; `presence N [FIRST]` as many of presence's replicas.
 """
 
 import os

@@ -140,7 +140,9 @@ class Channel:
             self.reply()
 
     def confirmed(self, subscription: Subscription) -> None:
-        cluster = self.client.worker.cluster
+        cluster, bridged = self.client.worker.cluster, self.client.worker.bridged
+        if bridged is not None and not bridged.is_right_about(subscription.topic):
+            raise Broken(f"{self.listener} is answered, and the bridge does not listen for it")
         self.listener.confirm(cluster.publishers)
         cluster.clock.note(f"ok for {self.listener}")
 
@@ -205,8 +207,7 @@ class Channel:
 
     def unsubscribe(self) -> None:
         if not self.listener.left:
-            self.client.worker.delivery.unsubscribe(self.subscription)
-            self.client.worker.turn.wake()
+            self.client.worker.unsubscribe(self.subscription)
             self.listener.left = True
             self.client.worker.cluster.clock.note(f"{self.listener} left")
 

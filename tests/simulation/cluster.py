@@ -7,8 +7,10 @@ from itertools import count
 from roost.broker.pool import Phase, fresh, phase
 from roost.broker.shard import Shard
 from roost.shared.bus import Batch, Publish, ShardParcel, WorkerParcel
+from roost.shared.cluster import Interest
 from roost.shared.peer.delivery import Open
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
+from tests.simulation.bridge import RESTART, SimBridge
 from tests.simulation.clock import Clock
 from tests.simulation.network import Connection, Lane, Network
 from tests.simulation.promises import Broken, Listener, Publication, Publisher
@@ -21,7 +23,14 @@ class Cluster:
     """Everything that one seed simulates."""
 
     def __init__(
-        self, clock: Clock, shards: int, publish_window: int, deliver_window: int, orphan_life: float | None
+        self,
+        clock: Clock,
+        shards: int,
+        publish_window: int,
+        deliver_window: int,
+        orphan_life: float | None,
+        *,
+        bridged: bool = False,
     ) -> None:
         self.clock = clock
         self.publish_window = publish_window
@@ -42,6 +51,10 @@ class Cluster:
         self._worker_numbers = count(1)
         self._supervisor_numbers = count(1)
         self.supervisor = SimSupervisor(self, next(self._supervisor_numbers))
+        self.bridged = bridged
+        self.interests: dict[int, Interest] = {}
+        """Of the workers that live, as the supervisors remember them."""
+        self.bridge = SimBridge(self) if bridged else None
 
     def next_serial(self) -> int:
         return next(self._serials)
@@ -89,8 +102,25 @@ class Cluster:
         worker.die()
         self._forget(worker)
 
+    def interest_told(self, interest: Interest) -> None:
+        """A worker's interest has come to the supervisors, who pass it on."""
+        if interest.worker in self.workers:
+            self.interests[interest.worker] = interest
+            if self.bridge is not None:
+                self.bridge.later(0.0, partial(self.bridge.hear, interest))
+
+    def kill_bridge(self) -> None:
+        if self.bridge is not None and self.bridge.running:
+            self.clock.meet("bridge killed")
+            self.bridge.die()
+            self.clock.after(RESTART if self.clock.chance(0.7) else 10 * RESTART, self._start_bridge)
+
+    def _start_bridge(self) -> None:
+        self.bridge = SimBridge(self)
+
     def _forget(self, worker: SimWorker) -> None:
         del self.workers[worker.number]
+        self.interests.pop(worker.number, None)
         for listener in self.listeners:
             if listener.worker == worker.number:
                 listener.left = True

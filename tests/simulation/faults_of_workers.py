@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from roost.gateway.interest import WorkerInterest
 from roost.gateway.program_order import ProgramOrder
 from roost.shared.bus import Hello, Subscribed, Unsubscribe
 from roost.shared.peer import shard_link
@@ -15,6 +16,19 @@ from roost.shared.peer.shard_link import Echo, ShardLink
 from tests.simulation import worker as worker_shell
 from tests.simulation.planting import after, always, before, fault, instead
 from tests.simulation.worker import SimWorker
+
+# W6, in a cluster: the bridge must listen, too
+
+
+@fault("W6 answered before the bridge listens", -6)
+def answered_before_the_bridge_listens(replace: Any) -> None:
+    replace(WorkerInterest, "stands", always(answer=True))
+
+
+@fault("W6 a bridge that has not heard of the bucket", -6)
+def what_was_named_was_heard(replace: Any) -> None:
+    replace(WorkerInterest, "_is_heard", instead(lambda self, bucket: bucket in self._named))
+
 
 # W7: what had come before is dropped
 
@@ -268,7 +282,7 @@ def ok_at_the_first_confirmation(replace: Any) -> None:
     replace(Delivery, "_confirm", instead(confirm))
 
 
-@fault("W6 ok by the publishing epoch alone", 53)
+@fault("W6 ok by the publishing epoch alone", 218)
 def ok_by_the_publishing_epoch(replace: Any) -> None:
     def confirm(self: Any, subscription: Any, arrival: Any) -> None:
         if self._map.publish in self._waiting[subscription]:

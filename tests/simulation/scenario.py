@@ -28,7 +28,7 @@ class Failed(AssertionError):
 
 
 class Scenario:
-    """One run."""
+    """One run; of a node with a bridge to others, if the seed is negative."""
 
     def __init__(self, seed: int, *, trace: bool = False) -> None:
         self.clock = Clock(seed, trace=trace)
@@ -40,6 +40,7 @@ class Scenario:
             publish_window=random.randint(1, 5) * MESSAGE,
             deliver_window=random.randint(1, 5) * FRAMES,
             orphan_life=random.choice([0.1, 0.5, 3.0, None, None]),
+            bridged=seed < 0,
         )
         for _ in range(random.randint(1, MAX_WORKERS)):
             self.cluster.start_worker()
@@ -63,6 +64,8 @@ class Scenario:
             (self.kill_supervisor, 1.5),
             (self.start_supervisor, 3),
         ]
+        if seed < 0:
+            self._happenings += [(self.cluster.kill_bridge, 1), (self.pause_bridge, 1)]
         self._weights = [weight for _, weight in self._happenings]
 
     def run(self) -> Counter[str]:
@@ -186,6 +189,10 @@ class Scenario:
     def pause(self) -> None:
         processes = [*self.cluster.workers.values(), *self.cluster.living_shards(), self.cluster.supervisor]
         self.clock.random.choice(processes).pause(self.clock.delay(0.3))
+
+    def pause_bridge(self) -> None:
+        if self.cluster.bridge is not None:
+            self.cluster.bridge.pause(self.clock.delay(0.5))
 
     def kill_shard(self) -> None:
         """Mostly new ones while there is a change."""

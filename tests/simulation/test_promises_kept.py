@@ -1,4 +1,4 @@
-"""300 seeds: every promise, limit and book holds, everything comes to rest, and every kind of event was met."""
+"""300 seeds, and some with a bridge: every promise, limit and book holds, and every kind of event is met."""
 
 from collections import Counter
 from typing import Final
@@ -9,6 +9,7 @@ from tests.simulation.scenario import play
 
 SEEDS: Final = 300
 SHARES: Final = 12
+BRIDGED_SEEDS: Final = 40
 KINDS: Final = frozenset(
     {
         *("join", "leave", "rejoin", "publish", "delivery", "reply after a broadcast", "wait for credit", "withdraw"),
@@ -31,6 +32,13 @@ def test_every_promise_is_kept_and_every_kind_of_event_met(share: int) -> None:
     for seed in range(1 + share, 1 + SEEDS, SHARES):
         met += play(seed)
     assert met.keys() == KINDS
+
+
+def test_joins_wait_for_the_bridge_and_never_hang_for_it() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(1, 1 + BRIDGED_SEEDS):
+        met += play(-seed)
+    assert met.keys() >= {"bridge begins", "bridge killed", "gave up waiting for the bridge"}
 
 
 def test_a_seed_is_the_same_each_time() -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from roost.gateway.handover import hand_over
 from roost.gateway.turn import Turn
 from roost.shared.bus import Form, Lane, decode_worker_parcel
+from roost.shared.cluster import Listening
+from roost.shared.peer.audience import Subscription
 from roost.shared.peer.delivery import Arrival, Delivery, Open
 from roost.shared.shard_map import ShardMap, Slot
+from tests.simulation.bridge import BridgedWorker, SimBridge
 from tests.simulation.client import INTERCEPTED, Channel, Client
 from tests.simulation.clock import Process
 from tests.simulation.network import Connection
@@ -31,11 +34,13 @@ class SimWorker(Process):
         self.channels: set[Channel] = set()
         """Those whose listener has not left."""
         self.draining = False
+        self._link_due = 0.0
         self.reads_map_rarely = self.clock.chance(0.2)
         self.turn = Turn(self)  # type: ignore[arg-type]
         self.turn.at_end = self._flush
         self.connections: dict[Slot, Connection] = {}
         self._delivery: Delivery | None = None
+        self.bridged: BridgedWorker | None = None
         self.heard = 0
         """Messages that its channels were handed."""
         self._received: list[tuple[Connection, bytes]] = []
@@ -65,6 +70,8 @@ class SimWorker(Process):
             self.cluster.worker_lives,
             publish_window=self.cluster.publish_window,
         )
+        if self.cluster.bridged:
+            self.bridged = BridgedWorker(self)
         self.turn.wake()
         self.later(self.clock.delay(TICK), self._tick)
         self.clock.note(f"{self.name} begins with map {shard_map.version}, publishes in {shard_map.publish}")
@@ -92,6 +99,8 @@ class SimWorker(Process):
     def join(self, client: Client, topic: str, lane: Lane, *, intercepts: bool) -> Channel:
         listener = Listener(self.number, topic, lane, intercepts, self.cluster.known_through())
         channel: Channel = Channel.__new__(Channel)
+        if self.bridged is not None:
+            self.bridged.interest.add(topic)
         subscription = self.delivery.subscribe(
             client.hash, topic, lane, (INTERCEPTED,) if intercepts else (), channel, channel
         )
@@ -103,6 +112,12 @@ class SimWorker(Process):
         self.turn.wake()
         self.clock.meet("join", listener)
         return channel
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        if self.bridged is not None:
+            self.bridged.interest.discard(subscription.topic)
+        self.delivery.unsubscribe(subscription)
+        self.turn.wake()
 
     def publish(
         self, topic: str, form: Form, event: str, sender: int, channel: Channel | None
@@ -209,7 +224,18 @@ class SimWorker(Process):
         if channel.waiting is publication:
             channel.admitted(publication)
 
+    def bridge_says(self, bridge: SimBridge, listening: Listening) -> None:
+        """On its way: what comes over one link keeps its order."""
+        self._link_due = max(self._link_due, self.clock.now + self.clock.delay(0.01))
+        self.later(self._link_due - self.clock.now, lambda: self._heard_of_bridge(bridge, listening))
+
+    def _heard_of_bridge(self, bridge: SimBridge, listening: Listening) -> None:
+        if self.bridged is not None:
+            self.bridged.heard(bridge, listening)
+
     def _flush(self) -> None:
+        if self.bridged is not None:
+            self.bridged.end_turn()
         for change in self._take_changes():
             self._disconnect(change.slot)
             if isinstance(change, Open):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roost.gateway.presence import presence_set
 from roost.gateway.presence.entries import Entry, Joined, Left, Part
 from roost.gateway.presence.presence_set import MAX_PART_ROWS, PresenceSet
 
@@ -302,3 +303,26 @@ class TestCases:
         merge_all(b, parts)
         assert b.size("t") == 2 * MAX_PART_ROWS + 1
         assert b.context.clock["a"] == 2 * MAX_PART_ROWS + 1
+
+
+def test_what_is_kept_of_many_replicas_comes_in_parts_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence_set, "MAX_PART_BYTES", 16)
+    others = [PresenceSet(f"o{number}") for number in range(5)]
+    known = {other.replica for other in others}
+    mine, theirs = PresenceSet("m"), PresenceSet("t")
+    for other in others:
+        entries = [other.add("t", str(key), key, b"{}") for key in range(3)]
+        while other.has_delta():
+            part = other.take_delta()
+            assert len(part.clouds[other.replica]) == 1
+            mine.merge(part, known)
+            theirs.merge(part, known)
+        other.remove(entries[0])
+        while other.has_delta():
+            mine.merge(other.take_delta(), known)
+    parts = list(mine.extract(theirs.context.clock, theirs.context.clouds, "t"))
+    assert len([part for part in parts if part.kept]) == 5
+    for part in reversed(parts):
+        theirs.merge(part, known)
+    assert theirs.size("t") == mine.size("t") == 10
+    assert shown(theirs) == shown(mine)
