@@ -24,7 +24,8 @@ class EitherClient(RawClient):
     async def hears(self, join_ref: Any, ref: Any, topic: str, event: str, payload: Any) -> None:
         """The next message is this one."""
         old = {"topic": topic, "event": event, "payload": payload, "ref": ref}
-        assert await self.receive() == (old if self._old else [join_ref, ref, topic, event, payload])
+        heard = await self.receive()
+        assert heard == (old if self._old else [join_ref, ref, topic, event, payload]), heard
 
     async def hears_reply(
         self, ref: Any, topic: str, response: Any = None, *, status: str = "ok", join_ref: Any = JOIN_REF

@@ -59,10 +59,11 @@ async def told(node: Node, headers: dict[str, str] | None = None, **params: str)
 @each_version
 async def test_lp_01_join_and_poll(node: Node, vsn: str) -> None:
     polled = await client(node, vsn=vsn)
-    assert await polled.join("room:lobby") == reply(ref(vsn, "1"), "1", "room:lobby", {})
+    topic = f"room:lobby:{vsn}"
+    assert await polled.join(topic) == reply(ref(vsn, "1"), "1", topic, {})
     entered, joined = await polled.hears(2)
-    assert entered[:4] == [None, None, "room:lobby", "user_entered"]
-    assert joined == [ref(vsn, "1"), None, "room:lobby", "joined", {"status": "connected"}]
+    assert entered[:4] == [None, None, topic, "user_entered"]
+    assert joined == [ref(vsn, "1"), None, topic, "joined", {"status": "connected"}]
     began = asyncio.get_running_loop().time()
     assert await polled.poll() == []
     assert asyncio.get_running_loop().time() - began >= WINDOW * 0.9
