@@ -7,10 +7,19 @@ import os
 import time
 from typing import Any, Final, TypeVar
 
+from roost.broker.bridge.supervision import KeptBridge
 from roost.broker.inspection import MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
-from roost.shared.cluster import NodePlace
+from roost.shared.cluster import (
+    NODE_ANSWER_LIMIT,
+    AskCluster,
+    AskedHere,
+    AskNode,
+    ClusterStatus,
+    Interest,
+    NodePlace,
+)
 from roost.shared.config import Settings
 from roost.shared.control import (
     AskConfig,
@@ -37,11 +46,12 @@ from roost.shared.control import (
     WorkerExited,
 )
 from roost.shared.drain import LEFT_TO_SHARDS, DrainStatus
+from roost.shared.envelopes import BadEnvelope, decode_message
 from roost.shared.failures import CannotStart
 from roost.shared.hottest import AskHottestTopics
 from roost.shared.inspection import AskTopics, AskTree, GatewayQuestion, GatewayTree, NodeTree
 from roost.shared.link import Link, LinkClosed, Refused
-from roost.shared.measurements import BrokerMeasurements, NodeMeasurements, ShardMeasurements
+from roost.shared.measurements import BridgeMeasurements, BrokerMeasurements, NodeMeasurements, ShardMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
@@ -63,6 +73,10 @@ _FOR_GATEWAYS: Final[tuple[tuple[Any, Any], ...]] = (
 )
 """Questions that the gateway answers, with what it answers."""
 
+NO_CLUSTER: Final = "this node is alone: it has no ROOST_CLUSTER"
+BRIDGE_MARGIN: Final = 0.5
+"""Seconds that a bridge has beyond those that another node has."""
+
 _log = logging.getLogger("roost.broker")
 
 
@@ -72,7 +86,6 @@ class Broker:
     def __init__(self, settings: Settings, run_dir: RunDirectory) -> None:
         self._run_dir = run_dir
         self._node = settings.node
-        self._clustered = bool(settings.cluster)
         self._gateway_limit = settings.stop_limit - LEFT_TO_SHARDS
         """Seconds that the gateway has to stop its workers before the shards are stopped all the same."""
         self._started = time.monotonic()
@@ -83,6 +96,12 @@ class Broker:
             stall_limit=settings.stall_limit,
             logs=settings.logs,
         )
+        self._bridge: KeptBridge | None = None
+        """Where the node is one of several."""
+        if settings.cluster:
+            self._bridge = KeptBridge(
+                settings, run_dir, self._tell_gateways, self._shards.publishes, self._shards.tell_all, self._asked_here
+            )
         self._gateways: set[Link] = set()
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()
@@ -95,15 +114,22 @@ class Broker:
         server = await asyncio.start_unix_server(self._serve, self._run_dir.control_socket)
         _log.info("%d shards in %s", len(self._shards.map.slots()), self._run_dir.path)
         self._shards.gave_up.add_done_callback(lambda _: self._stop.set())
+        if self._bridge is not None:
+            self._bridge.gave_up.add_done_callback(lambda _: self._stop.set())
+            self._bridge.start()
         await self._stop.wait()
         finish_undisturbed()
         server.close()
         await self._stop_gateways()
+        if self._bridge is not None:
+            await self._bridge.stop()
         await self._shards.stop()
         self._run_dir.remove_sockets()
         self._run_dir.forget_the_dead()
         if self._shards.gave_up.done():
             raise CannotStart(self._shards.gave_up.result())
+        if self._bridge is not None and self._bridge.gave_up.done():
+            raise CannotStart(self._bridge.gave_up.result())
 
     # Shards
 
@@ -117,8 +143,13 @@ class Broker:
         return previous
 
     def _announce(self, shard_map: ShardMap) -> None:
+        self._tell_gateways(MapChanged(shard_map))
+        if self._bridge is not None:
+            self._bridge.tell(MapChanged(shard_map))
+
+    def _tell_gateways(self, message: Message) -> None:
         for gateway in self._gateways:
-            gateway.tell(MapChanged(shard_map))
+            gateway.tell(message)
 
     # The control socket
 
@@ -138,6 +169,11 @@ class Broker:
                 self._stop.set()
             case WorkerExited():
                 self._shards.tell_all(message)
+                if self._bridge is not None:
+                    self._bridge.tell(message)
+            case Interest():
+                if self._bridge is not None:
+                    self._bridge.tell(message)
             case Publishing():
                 self._shards.publishes(message)
 
@@ -145,9 +181,18 @@ class Broker:
         match message:
             case JoinNode():
                 self._gateways.add(link)
+                if self._bridge is not None and self._bridge.listening is not None:
+                    link.tell(self._bridge.listening)
                 return self._shards.map
             case TakeWorkerNumber():
-                return NodePlace(self._run_dir.take_worker_number(), self._node, self._clustered)
+                return NodePlace(self._run_dir.take_worker_number(), self._node, self._bridge is not None)
+            case AskNode():
+                return await self._ask_node(message)
+        return await self._answer(message)
+
+    async def _answer(self, message: Message) -> Any:
+        """What may be asked here and from other nodes."""
+        match message:
             case AskStatus():
                 return await self._status()
             case AskMeasurements():
@@ -162,10 +207,32 @@ class Broker:
                 return await hottest_topics(self._shards, message)
             case AskTree():
                 return await self._tree()
+            case AskCluster():
+                return await self._cluster()
         for questions, answer in _FOR_GATEWAYS:
             if isinstance(message, questions):
                 return await self._ask_gateway(message, answer)
         raise Refused(f"the broker does not know {type(message).__name__}")
+
+    async def _ask_node(self, message: AskNode) -> Any:
+        if message.node == self._node:
+            return await self._asked_here(AskedHere(message.node, message.question))
+        if self._bridge is None:
+            raise Refused(NO_CLUSTER)
+        return await self._bridge.ask(message, Any, NODE_ANSWER_LIMIT + BRIDGE_MARGIN)
+
+    async def _asked_here(self, asked: AskedHere) -> Any:
+        """Answer another node's question as if it had been asked here. Raises Refused."""
+        try:
+            return await self._answer(decode_message(asked.question))
+        except BadEnvelope as error:
+            raise Refused(f"that is no question: {error}") from None
+
+    async def _cluster(self) -> ClusterStatus:
+        if self._bridge is None:
+            raise Refused(NO_CLUSTER)
+        status: ClusterStatus = await self._bridge.ask(AskCluster(), ClusterStatus, ANSWER_LIMIT)
+        return status
 
     async def _stop_gateways(self) -> None:
         """Workers go first: what their clients still do needs the shards."""
@@ -185,6 +252,7 @@ class Broker:
     async def _status(self) -> NodeStatus:
         answers, silent = await self._shards.ask_all(AskStatus(), ShardStatus, ANSWER_LIMIT)
         gateway, silent_gateways = await self._look_at_gateway(AskStatus(), GatewayStatus)
+        cluster, silent_bridge = await self._look_at_bridge(AskCluster(), ClusterStatus, ANSWER_LIMIT)
         return NodeStatus(
             version=VERSION,
             pid=os.getpid(),
@@ -192,21 +260,37 @@ class Broker:
             map=self._shards.map,
             shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
             gateway=gateway,
-            silent=(*silent, *silent_gateways),
+            silent=(*silent, *silent_gateways, *silent_bridge),
+            cluster=cluster,
         )
 
     async def _measurements(self) -> BrokerMeasurements:
         shards = self._shards
-        answers, silent = await shards.ask_all(AskMeasurements(), ShardMeasurements, MEASURING_LIMIT)
+        (answers, silent), (bridge, silent_bridge) = await asyncio.gather(
+            shards.ask_all(AskMeasurements(), ShardMeasurements, MEASURING_LIMIT),
+            self._look_at_bridge(AskMeasurements(), BridgeMeasurements, MEASURING_LIMIT),
+        )
         return BrokerMeasurements(
             usage=own_usage(),
             uptime=time.monotonic() - self._started,
             epoch=shards.map.publish,
             shards=tuple(sorted(answers, key=lambda shard: shard.slot)),
-            silent=tuple(silent),
+            silent=(*silent, *silent_bridge),
+            bridge=bridge,
             restarts=shards.restarts,
             resharding=shards.resharding,
         )
+
+    async def _look_at_bridge(
+        self, question: Message, answer: type[T], limit: float
+    ) -> tuple[T | None, tuple[str, ...]]:
+        """What the bridge answers, None if there is none; with its name if it did not answer."""
+        if self._bridge is None:
+            return None, ()
+        try:
+            return await self._bridge.ask(question, answer, limit), ()
+        except Refused:
+            return None, ("bridge",)
 
     async def _ask_gateway(self, question: Message, answer: Any) -> Any:
         """What the gateway answers. Raises Refused, in its words or for want of a gateway."""

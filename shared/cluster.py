@@ -119,6 +119,8 @@ class NodeRow(msgspec.Struct, frozen=True):
     """Publishes of it that did not come, as the gaps in its numbers show."""
     unknown_gaps: int
     """How often something may have been lost that nobody can count."""
+    up: bool = True
+    """Whether it is there now."""
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):

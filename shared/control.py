@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
-from roost.shared.cluster import ClusterMessage
+from roost.shared.cluster import ClusterMessage, ClusterStatus
 from roost.shared.config import LogSettings
 from roost.shared.drain import Pace
 from roost.shared.hottest import AskHottestTopics
@@ -93,6 +93,8 @@ class StartBridge(_Message, frozen=True):
     buffer_bytes: int
     """Of publishes, while the engine is away."""
     logs: LogSettings = LogSettings()
+    again: bool = False
+    """Whether the node had a bridge before this one."""
 
 
 # Told
@@ -363,6 +365,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     shards: tuple[ShardStatus, ...]
     gateway: GatewayStatus | None
     silent: tuple[str, ...] = ()
+    cluster: ClusterStatus | None = None
+    """Where the node is one of several, what its bridge knows."""
 
 
 class ConfigRow(msgspec.Struct, frozen=True):

@@ -67,6 +67,11 @@ def decode_crossing(letter: bytes) -> Crossing:
         raise BadParcel(f"no publish for the cluster: {error}") from None
 
 
+def encode_letter_of(crossing: Crossing) -> bytes:
+    """A crossing as such a letter."""
+    return _encoder.encode(crossing)
+
+
 def encode_direct(node: str, crossing: Crossing) -> bytes:
     """The payload of a publish on `BRIDGE`."""
     return _encoder.encode(Direct(node, crossing))

@@ -50,12 +50,27 @@ Envelope = Tell | Ask | Answer | Refusal
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
+_message_decoder = msgspec.msgpack.Decoder(Message)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """An envelope with its length in front."""
     body = _encoder.encode(envelope)
     return _LENGTH.pack(len(body)) + body
+
+
+def encode_message(message: Message) -> bytes:
+    """A control message that travels inside of another one."""
+    return _encoder.encode(message)
+
+
+def decode_message(data: bytes) -> Message:
+    """The message. Raises BadEnvelope."""
+    try:
+        message: Message = _message_decoder.decode(data)
+        return message
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEnvelope(str(error)) from None
 
 
 class Envelopes:

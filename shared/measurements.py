@@ -5,6 +5,7 @@ Counts are since the process started. None of it is counted by topic, event or c
 
 import msgspec
 
+from roost.shared.cluster import ClusterStatus
 from roost.shared.control import ReshardingStatus
 from roost.shared.histogram import Measured
 from roost.shared.shard_map import Slot
@@ -87,6 +88,13 @@ class ShardMeasurements(msgspec.Struct, frozen=True):
     """Publishes handled in one turn."""
 
 
+class BridgeMeasurements(msgspec.Struct, frozen=True):
+    """What the bridge to the other nodes measures."""
+
+    usage: Usage
+    status: ClusterStatus
+
+
 class BrokerMeasurements(msgspec.Struct, frozen=True):
     """What the broker measures, and those of its shards that answered."""
 
@@ -101,6 +109,8 @@ class BrokerMeasurements(msgspec.Struct, frozen=True):
     """Shards that were started again."""
     resharding: ReshardingStatus | None
     """The change of the number of shards that is under way, or the last one."""
+    bridge: BridgeMeasurements | None = None
+    """Where the node is one of several."""
 
 
 class NodeMeasurements(msgspec.Struct, frozen=True):

@@ -118,6 +118,12 @@ class Node:
 
     def stop(self) -> None:
         """Stop whatever runs and remove the run directory."""
+        self.stop_processes()
+        self.log.close()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    def stop_processes(self) -> None:
+        """Stop whatever runs."""
         for process in (self.gateway, self.broker):
             if process is not None and process.poll() is None:
                 process.terminate()
@@ -128,8 +134,6 @@ class Node:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        self.log.close()
-        shutil.rmtree(self.run_dir, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,0 +1,1 @@
+"""The way to the other nodes of a cluster, over an engine such as NATS or Redis."""

@@ -1,0 +1,391 @@
+"""The bridge of a node: what goes to the other nodes, what came from them, who is there, what is listened to. Pure.
+
+The shell tells it what happened, hands the engine what `batch` answers, and carries out what it finds in `deliveries`,
+`news`, `answers` and `questions`. Subscriptions, publishes and beats are of one connection to the engine at a time;
+when it is gone, all is said again in the next one.
+"""
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from roost.broker.bridge.incoming import DIRECT
+from roost.broker.bridge.interests import Interests
+from roost.broker.bridge.members import Member, Members
+from roost.broker.bridge.outgoing import Outgoing, ToSend
+from roost.broker.bridge.subjects import Subjects
+from roost.broker.bridge.wire import (
+    MAX_HEAD_BYTES,
+    NEWEST,
+    OLDEST,
+    Answer,
+    Beat,
+    Directs,
+    Goodbye,
+    Message,
+    Origin,
+    Publishes,
+    Question,
+    Unreadable,
+    common_version,
+    decode,
+    encode,
+)
+from roost.shared.cluster import ClusterNews, ClusterStatus, EngineState, Interest, Listening
+from roost.shared.crossing import Crossing, bucket_of, decode_crossing, decode_direct, encode_letter_of, pack_buckets
+from roost.shared.topics import crosses
+
+DEAF_BEATS: Final = 3
+"""So many of our own beats that did not come back, and the connection is made anew."""
+REJOIN_BEATS: Final = 3
+"""After a reconnect, what waits is sent when all nodes are heard again that were there before, or after these beats."""
+TOPIC_BYTES: Final = 4096
+"""Room for topic and event in a message of the engine's greatest size."""
+PAYLOAD_UNTIL_CONNECTED: Final = 1024 * 1024
+"""What the engine's greatest message is taken to be before it was ever reached."""
+
+
+class Linkage(Enum):
+    """How far the way to the other nodes is."""
+
+    AWAY = 1
+    SUBSCRIBING = 2
+    """Connected; the engine has not confirmed all that we had listened to."""
+    REJOINING = 3
+    """We hear; the others may not hear us yet."""
+    OPEN = 4
+
+
+class Changes(NamedTuple):
+    """What the engine is to be asked: buckets."""
+
+    subscribe: list[int]
+    unsubscribe: list[int]
+
+
+class Bridge:
+    """The state machine of one bridge."""
+
+    def __init__(
+        self, origin: Origin, subjects: Subjects, limit: int, release: str, now: float, *, again: bool
+    ) -> None:
+        """`limit`: bytes of publishes that may wait. `again`: whether the node had a bridge before this one."""
+        self.origin = origin
+        self.members = Members()
+        self.deliveries: list[tuple[Crossing, Member]] = []
+        """What is to be published in this node, and whose it is."""
+        self.noteworthy = False
+        """Whether anything but publishes came; its owner sets it back."""
+        self.questions: list[Question] = []
+        """What other nodes ask."""
+        self.answers: list[Answer] = []
+        self.namesake: Origin | None = None
+        """Another node of our name that was heard."""
+        self.unreadable = 0
+        self.complaint = ""
+        """Why the first unreadable message was."""
+        self.reconnects = -1
+        self.linkage = Linkage.AWAY
+        self.outgoing = Outgoing(origin, subjects, limit)
+        self._subjects = subjects
+        self._release = release
+        self._again = again
+        self._own_bytes = msgspec.msgpack.encode(origin)
+        self._interests = Interests()
+        self._asked: set[int] = set()
+        """Buckets that the engine was asked for in this connection."""
+        self._heard: set[int] = set()
+        """Those of them that it has confirmed."""
+        self._fresh: set[int] = set()
+        """Buckets that are wanted anew and not confirmed yet: what is missing in them is not missed."""
+        self._max_message = PAYLOAD_UNTIL_CONNECTED
+        self._told: Listening | None = None
+        self._control: list[ToSend] = []
+        self._beats = 0
+        self._beat_due = self._asks = self._said_hello = False
+        self._beat_times: dict[int, float] = {}
+        self._unheard = 0
+        self._deaf = False
+        self._round_trip: float | None = None
+        self._awaited: set[str] = set()
+        self._rejoin_beats = 0
+        self._since = now
+
+    # What the node tells
+
+    def tapped(self, letter: bytes) -> None:
+        """Something was published for the whole cluster. Raises BadParcel."""
+        topic = decode_crossing(letter).topic
+        if crosses(topic):
+            self.outgoing.take(bucket_of(topic), letter)
+
+    def direct(self, payload: bytes) -> None:
+        """Something was published for one other node. Raises BadParcel."""
+        direct = decode_direct(payload)
+        if self.members.knows(direct.node):
+            self.outgoing.take(direct.node, encode_letter_of(direct.crossing))
+        else:
+            self.outgoing.dropped += 1
+
+    def interest(self, interest: Interest) -> None:
+        """A worker says what it has subscribers for. Raises ValueError."""
+        before = self._interests.wanted
+        self._interests.tell(interest)
+        self._wanted_changed(before)
+
+    def worker_exited(self, worker: int) -> None:
+        """A worker is no more."""
+        before = self._interests.wanted
+        self._interests.exited(worker)
+        self._wanted_changed(before)
+
+    def listening(self) -> Listening | None:
+        """What the workers are to be told, if it is another than last."""
+        heard = self._interests.wanted & self._heard if self.linkage is not Linkage.AWAY else self._interests.wanted
+        told = Listening(
+            dict(self._interests.versions),
+            pack_buckets(heard),
+            self._max_message - MAX_HEAD_BYTES - TOPIC_BYTES,
+            tuple(sorted(self.members.up())),
+        )
+        if told == self._told:
+            return None
+        self._told = told
+        return told
+
+    def take_news(self) -> list[ClusterNews]:
+        """What happened since this was last asked."""
+        news, self.members.news = self.members.news, []
+        return news
+
+    # The engine
+
+    def connected(self, max_message: int, now: float) -> None:
+        """There is a connection; nothing is subscribed in it yet."""
+        self._max_message = max_message
+        self.reconnects += 1
+        self._unheard = 0
+        self._enter(Linkage.SUBSCRIBING, now)
+
+    def changes(self) -> Changes:
+        """What to ask of the engine now; it is taken to have been asked."""
+        if self.linkage is Linkage.AWAY:
+            return Changes([], [])
+        wanted = self._interests.wanted
+        changes = Changes(sorted(wanted - self._asked), sorted(self._asked - wanted))
+        self._asked = set(wanted)
+        self._heard &= wanted
+        return changes
+
+    def subscribed(self, buckets: list[int]) -> None:
+        """The engine has confirmed these."""
+        confirmed = self._asked.intersection(buckets)
+        self._heard |= confirmed
+        for bucket in confirmed & self._fresh:
+            # What was still under way from an earlier subscription says nothing about this one.
+            self.members.forget(bucket)
+        self._fresh -= confirmed
+
+    def resubscribed(self, now: float) -> None:
+        """The engine has confirmed all that was asked first in this connection: beats and what is for this node too."""
+        self._awaited = {member.origin.node_id for member in self.members.all() if member.up} | self._awaited
+        self._rejoin_beats = 0
+        self._said_hello = False
+        self._beat_due = self._asks = True
+        self._enter(Linkage.REJOINING, now)
+
+    def lost(self, now: float) -> None:
+        """The connection is gone."""
+        self._awaited |= {member.origin.node_id for member in self.members.all() if member.up}
+        self._asked.clear()
+        self._heard.clear()
+        self._control.clear()
+        self.outgoing.lost()
+        self._enter(Linkage.AWAY, now)
+
+    def batch(self, now: float) -> list[ToSend]:
+        """What the engine is to be handed next; `confirmed` or `lost` must come before this is asked again."""
+        if self.linkage in (Linkage.AWAY, Linkage.SUBSCRIBING):
+            return []
+        messages, self._control = self._control, []
+        if self.linkage is Linkage.REJOINING and self._others_hear():
+            self._awaited.clear()
+            self._enter(Linkage.OPEN, now)
+        if self.linkage is Linkage.OPEN:
+            messages += self.outgoing.batch(self._max_message, self._version())
+        if self._beat_due:
+            # Behind what it speaks of.
+            messages.append(self._beat(now))
+        return messages
+
+    def has_more(self) -> bool:
+        """Whether `batch` would answer anything."""
+        match self.linkage:
+            case Linkage.OPEN:
+                return bool(self._beat_due or self._control or self.outgoing.waits)
+            case Linkage.REJOINING:
+                opens = self._others_hear() and self.outgoing.waits
+                return bool(self._beat_due or self._control or opens)
+        return False
+
+    def confirmed(self) -> None:
+        """The engine has the last batch."""
+        self.outgoing.confirmed()
+
+    def tick(self, now: float) -> bool:
+        """To be called once a second. Whether the connection is deaf and is to be dropped."""
+        self.members.tick()
+        if self.linkage is Linkage.AWAY:
+            return False
+        self._unheard += 1
+        self._beat_due = True
+        if self.linkage is Linkage.REJOINING:
+            self._rejoin_beats += 1
+        if self._unheard <= DEAF_BEATS:
+            return False
+        self._deaf = True
+        self._since = now
+        return True
+
+    def received(self, data: bytes, now: float) -> None:
+        """The engine brought a message, perhaps one of our own."""
+        own = data[3 : 3 + len(self._own_bytes)] == self._own_bytes
+        if own and data[2:3] != b"\x03":
+            return
+        try:
+            message = decode(data)
+        except Unreadable as why:
+            self.unreadable += 1
+            self.complaint = self.complaint or str(why)
+            self.noteworthy = True
+            return
+        if message.origin == self.origin:
+            self._hear_ourselves(message, now)
+            return
+        if message.origin.node == self.origin.node and message.origin.node_id != self.origin.node_id:
+            self.namesake = message.origin
+        if (member := self.members.of(message.origin, now)) is not None:
+            self._hear(member, message)
+
+    # Questions from node to node
+
+    def ask(self, node: str, number: int, question: bytes) -> bool:
+        """Ask another node; `answers` will tell. False if it cannot be reached now."""
+        if node not in self.members.up() or self.linkage in (Linkage.AWAY, Linkage.SUBSCRIBING):
+            return False
+        self._tell(node, Question(self.origin, number, question))
+        return True
+
+    def answer(self, node: str, number: int, answer: bytes, refused: str = "") -> None:
+        """Answer a question of another node."""
+        if len(answer) > self._max_message - MAX_HEAD_BYTES:
+            answer, refused = b"", f"the answer takes {len(answer)} bytes, more than the engine carries at a time"
+        self._tell(node, Answer(self.origin, number, answer, refused))
+
+    def goodbye(self) -> list[ToSend]:
+        """The last that is to be handed to the engine, when nothing waits any more."""
+        return [ToSend(self._subjects.everybody, encode(Goodbye(self.origin), self._version()))]
+
+    def status(self, engine: str, now: float) -> ClusterStatus:
+        """What is known, for people."""
+        return ClusterStatus(
+            node=self.origin.node,
+            engine=engine,
+            state=self._state(),
+            since=now - self._since,
+            round_trip=self._round_trip,
+            buckets=len(self._heard),
+            sent=self.outgoing.sent,
+            buffered=self.outgoing.count,
+            buffered_bytes=self.outgoing.bytes,
+            dropped=self.outgoing.dropped,
+            unreadable=self.unreadable,
+            reconnects=max(0, self.reconnects),
+            nodes=tuple(member.row(now) for member in self.members.all()),
+        )
+
+    # Within
+
+    def _state(self) -> EngineState:
+        if self._deaf:
+            return EngineState.DEAF
+        return EngineState.CONNECTING if self.linkage is Linkage.AWAY else EngineState.CONNECTED
+
+    def _enter(self, linkage: Linkage, now: float) -> None:
+        if not self._deaf and Linkage.AWAY in (self.linkage, linkage):
+            self._since = now
+        self.linkage = linkage
+
+    def _wanted_changed(self, before: frozenset[int]) -> None:
+        wanted = self._interests.wanted
+        self._fresh = (self._fresh | (wanted - before)) & wanted
+        for bucket in before - wanted:
+            self.members.forget(bucket)
+
+    def _version(self) -> int:
+        return common_version(member.reads for member in self.members.up().values())
+
+    def _beat(self, now: float) -> ToSend:
+        self._beats += 1
+        self._beat_times = {self._beats: now, **dict(list(self._beat_times.items())[:DEAF_BEATS])}
+        numbers, directs = self.outgoing.settled()
+        beat = Beat(self.origin, self._beats, OLDEST, NEWEST, self._release, numbers, directs, self._asks)
+        self._beat_due = self._asks = False
+        self._said_hello = True
+        return ToSend(self._subjects.everybody, encode(beat))
+
+    def _tell(self, node: str, message: Message) -> None:
+        self._control.append(ToSend(self._subjects.node(node), encode(message, self._version())))
+
+    def _hear_ourselves(self, message: Message, now: float) -> None:
+        if not isinstance(message, Beat):
+            return
+        self._unheard = 0
+        if self._deaf:
+            self._deaf = False
+            self._since = now
+        if (sent := self._beat_times.pop(message.number, None)) is not None:
+            self._round_trip = now - sent
+
+    def _hear(self, member: Member, message: Message) -> None:
+        self.noteworthy |= not isinstance(message, Publishes | Directs)
+        match message:
+            case Publishes(_, bucket, first, crossings):
+                if bucket in self._asked:
+                    self._take(member, bucket, first, crossings)
+            case Directs(_, first, crossings):
+                self._take(member, DIRECT, first, crossings)
+            case Beat():
+                self._hear_beat(member, message)
+            case Goodbye():
+                self.members.goodbye(member)
+            case Question():
+                self.questions.append(message)
+            case Answer():
+                self.answers.append(message)
+
+    def _take(self, member: Member, bucket: int, first: int, crossings: list[Crossing]) -> None:
+        known, lost = member.incoming.publishes(bucket, first, len(crossings))
+        if lost:
+            self.members.lost(member, lost)
+            self.noteworthy = True
+        member.duplicates += known
+        member.received += len(crossings) - known
+        self.deliveries += ((crossing, member) for crossing in crossings[known:])
+
+    def _hear_beat(self, member: Member, beat: Beat) -> None:
+        lost = sum(member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._heard)
+        lost += member.incoming.beat(DIRECT, beat.directs.get(self.origin.node, 0))
+        if lost:
+            self.members.lost(member, lost)
+        if self._again and not member.version and self._beats <= REJOIN_BEATS:
+            # What it published while this node had no bridge.
+            self.members.lost(member, None)
+        self.members.beat(member, beat)
+        self._beat_due |= beat.asks
+        self._awaited.discard(member.origin.node_id)
+
+    def _others_hear(self) -> bool:
+        """Whether publishes may go: behind a beat, from which those who are new here begin to count."""
+        return self._said_hello and (not self._awaited or self._rejoin_beats >= REJOIN_BEATS)

@@ -1,0 +1,125 @@
+"""Who else is in the cluster, by what is heard of them. Pure.
+
+Silence is counted in this node's own beats: a node that was suspended itself, or was cut off from the engine and hears
+nobody, has counted few of them when it goes on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from roost.broker.bridge.incoming import DIRECT, Incoming
+from roost.broker.bridge.wire import Beat, Origin
+from roost.shared.cluster import ClusterNews, MessagesLost, NodeDown, NodeRow, NodeUp
+
+DOWN_BEATS: Final = 4
+"""A node that was not heard between so many of our beats has gone: 3 to 4 s."""
+MAX_GONE: Final = 256
+"""So many nodes that have gone are remembered; then the one that was silent longest is forgotten."""
+
+
+@dataclass(eq=False)
+class Member:
+    """Another node, there or gone, and what came from it."""
+
+    origin: Origin
+    heard: float
+    incoming: Incoming = field(default_factory=Incoming)
+    up: bool = False
+    silent: int = 0
+    """Our beats since it was heard."""
+    version: str = ""
+    reads: tuple[int, int] = (1, 1)
+    said_goodbye: bool = False
+    received: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    unknown_gaps: int = 0
+
+    def row(self, now: float) -> NodeRow:
+        """As it is shown."""
+        counts = (self.received, self.duplicates, self.lost, self.unknown_gaps)
+        return NodeRow(self.origin.node, self.version, now - self.heard, *counts, up=self.up)
+
+
+class Members:
+    """All other nodes that were ever heard."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+        """By node id."""
+        self.news: list[ClusterNews] = []
+        """What happened; its owner empties it."""
+
+    def all(self) -> list[Member]:
+        """Those that are there and those that have gone, by name."""
+        return sorted(self._members.values(), key=lambda member: member.origin.node)
+
+    def up(self) -> dict[str, Member]:
+        """Those that are there, by name."""
+        return {member.origin.node: member for member in self._members.values() if member.up}
+
+    def knows(self, node: str) -> bool:
+        """Whether a node of that name was ever heard."""
+        return any(member.origin.node == node for member in self._members.values())
+
+    def of(self, origin: Origin, now: float) -> Member | None:
+        """Whose message this is, in the life of its bridge that is the last; None if it is of an earlier one."""
+        member = self._members.get(origin.node_id)
+        if member is None:
+            member = self._members[origin.node_id] = Member(origin, now)
+        elif origin.run < member.origin.run:
+            return None
+        elif origin.run > member.origin.run:
+            self._begin_anew(member, origin)
+        member.heard = now
+        member.silent = 0
+        member.said_goodbye = False
+        return member
+
+    def beat(self, member: Member, beat: Beat) -> None:
+        """A node is there."""
+        member.version = beat.release
+        member.reads = (beat.oldest, beat.newest)
+        if not member.up:
+            member.up = True
+            self.news.append(NodeUp(member.origin.node, member.origin.node_id))
+
+    def goodbye(self, member: Member) -> None:
+        """A node has gone, with nothing left to say."""
+        member.said_goodbye = True
+        self._down(member)
+
+    def tick(self) -> None:
+        """One of our own beats is sent."""
+        for member in list(self._members.values()):
+            member.silent += 1
+            if member.up and member.silent >= DOWN_BEATS:
+                self._down(member)
+
+    def lost(self, member: Member, lost: int | None) -> None:
+        """Publishes of a node did not come; None if nobody can know how many."""
+        if lost is None:
+            member.unknown_gaps += 1
+        else:
+            member.lost += lost
+        self.news.append(MessagesLost(member.origin.node, lost))
+
+    def forget(self, bucket: int) -> None:
+        """A bucket is not listened to any more."""
+        assert bucket != DIRECT
+        for member in self._members.values():
+            member.incoming.forget(bucket)
+
+    def _begin_anew(self, member: Member, origin: Origin) -> None:
+        if not member.said_goodbye:
+            self.lost(member, None)
+        member.origin = origin
+        member.incoming = Incoming()
+
+    def _down(self, member: Member) -> None:
+        if member.up:
+            member.up = False
+            self.news.append(NodeDown(member.origin.node, member.origin.node_id))
+        gone = [one for one in self._members.values() if not one.up]
+        if len(gone) > MAX_GONE:
+            del self._members[max(gone, key=lambda one: one.silent).origin.node_id]

@@ -1,0 +1,172 @@
+"""NATS as the engine between nodes."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import AuthorizationError, Error
+
+from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, shown_address, tls_context
+from roost.broker.bridge.outgoing import ToSend
+from roost.shared.control import EngineOptions
+from roost.shared.failures import CannotStart
+
+if TYPE_CHECKING:
+    from nats.aio.subscription import Subscription
+
+ANSWER_LIMIT: Final = 3600
+"""Seconds for an answer of the server: whether it still answers is asked by the bridge, of its own beats."""
+CLOSE_LIMIT: Final = 0.5
+"""Seconds in which a connection takes leave; it is ended all the same."""
+
+_log = logging.getLogger("roost.bridge")
+
+
+class NatsEngine:
+    """Connections to the servers of one NATS, one after another."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        """Raises CannotStart."""
+        self.address = ", ".join(map(shown_address, options.urls))
+        self._servers = cycle(options.urls)
+        self._number = len(options.urls)
+        self._options: dict[str, Any] = _credentials(options.credentials)
+        if (context := tls_context(options)) is not None:
+            self._options["tls"] = context
+
+    async def connect(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> "NatsConnection":
+        """To whichever server answers first. Raises EngineAway, EngineRefuses."""
+        for left in reversed(range(self._number)):
+            connection = NatsConnection(received, lost)
+            try:
+                await connection.open(next(self._servers), self._options)
+                return connection
+            except (EngineAway, EngineRefuses) as why:
+                await connection.close()
+                if not left or isinstance(why, EngineRefuses):
+                    raise
+        raise EngineAway("there is no server")
+
+
+class NatsConnection:
+    """One connection."""
+
+    def __init__(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+        self.max_message = 0
+        self._received = received
+        self._lost = lost
+        self._ended = False
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._client = Client()
+        # The library makes a message in the order of arrival, and then hands it on by a task for each subscription,
+        # which does not keep the order between them.
+        self._client.msg_class = self._arrived  # type: ignore[assignment]
+        self._subscriptions: dict[str, Subscription] = {}
+
+    async def open(self, url: str, options: dict[str, Any]) -> None:
+        """Raises EngineAway, EngineRefuses."""
+        where = shown_address(url)
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT):
+                await self._client.connect(
+                    servers=[url],
+                    name="roost",
+                    allow_reconnect=False,
+                    connect_timeout=int(CONNECT_LIMIT),
+                    ping_interval=ANSWER_LIMIT,
+                    closed_cb=self._on_closed,
+                    error_cb=self._on_error,
+                    **options,
+                )
+        except AuthorizationError:
+            raise EngineRefuses(f"{where} does not accept the credentials") from None
+        except ssl.SSLError as error:
+            raise EngineRefuses(f"{where} cannot be trusted, or does not trust us: {error}") from None
+        except (OSError, Error, TimeoutError) as error:
+            if "authorization" in str(error).lower():
+                raise EngineRefuses(f"{where} does not accept the credentials") from None
+            raise EngineAway(f"{where}: {str(error) or type(error).__name__}") from None
+        self.max_message = self._client.max_payload
+
+    async def subscribe(self, subjects: list[str]) -> None:
+        """Raises EngineAway."""
+        try:
+            for subject in subjects:
+                self._subscriptions[subject] = await self._client.subscribe(subject, cb=_ignore)
+            await self._answer()
+        except (OSError, Error) as error:
+            raise EngineAway(str(error)) from None
+
+    async def unsubscribe(self, subjects: list[str]) -> None:
+        """Raises EngineAway."""
+        try:
+            for subject in subjects:
+                await self._subscriptions.pop(subject).unsubscribe()
+        except (OSError, Error) as error:
+            raise EngineAway(str(error)) from None
+
+    async def publish(self, messages: list[ToSend]) -> None:
+        """Raises EngineAway."""
+        try:
+            for subject, data in messages:
+                await self._client.publish(subject, data)
+            await self._answer()
+        except (OSError, Error) as error:
+            raise EngineAway(str(error)) from None
+
+    async def close(self) -> None:
+        """End it."""
+        self._ended = True
+        with contextlib.suppress(OSError, Error, TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT):
+                await self._client.close()
+
+    def _arrived(self, **message: Any) -> Msg:
+        if not self._ended:
+            self._received(message["data"])
+        return Msg(**message)
+
+    async def _on_error(self, error: Exception) -> None:
+        if not self.max_message:
+            # Else the library would try again before it says so.
+            raise error
+        _log.debug("NATS: %s", error)
+
+    async def _answer(self) -> None:
+        """Wait until the server has answered all that was said. Raises EngineAway."""
+        flush = asyncio.ensure_future(self._client.flush(ANSWER_LIMIT))
+        # The library leaves those who wait for an answer alone when it closes.
+        await asyncio.wait([flush, self._gone], return_when=asyncio.FIRST_COMPLETED)
+        if not flush.done():
+            flush.cancel()
+            raise EngineAway("the connection has ended")
+        flush.result()
+
+    async def _on_closed(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
+        if not self._ended:
+            self._ended = True
+            self._lost()
+
+
+def _credentials(file: str | None) -> dict[str, Any]:
+    """What the library is told of a file with credentials. Raises CannotStart."""
+    if file is None:
+        return {}
+    try:
+        text = Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"ROOST_CLUSTER_CREDENTIALS {file} cannot be read: {error}") from None
+    return {"user_credentials": file} if "BEGIN NATS USER JWT" in text else {"nkeys_seed": file}
+
+
+async def _ignore(_: Msg) -> None:
+    """What came was handed on already."""

@@ -1,0 +1,128 @@
+"""What the nodes of a cluster tell each other, and its bytes. Pure.
+
+A version byte, then a MessagePack array that begins with the message's kind; `docs/wire.md` has them field by field.
+Within a version fields are only ever added, at the end and with a default.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from roost.shared.crossing import Crossing
+
+NEWEST: Final = 1
+"""The version that this code writes if all can read it."""
+OLDEST: Final = 1
+"""The oldest version that this code reads: by rule the one before `NEWEST`, once there is one."""
+BEAT_VERSION: Final = 1
+"""Beats have a form that every version reads, for in them nodes tell which versions they read."""
+MAX_HEAD_BYTES: Final = 1024
+"""A message of publishes takes at most so much beside these: version, kind, names, numbers."""
+
+
+class Unreadable(ValueError):
+    """The bytes are of a version that this code does not know, or of none."""
+
+
+class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Who speaks: one life of one node's bridge."""
+
+    node: str
+    """The node's name."""
+    node_id: str
+    """That of its run directory."""
+    run: int
+    """Grows each time the node's bridge is started."""
+
+
+class _Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    origin: Origin
+
+
+class Publishes(_Message, tag=1, frozen=True):
+    """Publishes in topics of one bucket, numbered without gaps from `first`."""
+
+    bucket: int
+    first: int
+    crossings: list[Crossing]
+
+
+class Directs(_Message, tag=2, frozen=True):
+    """Publishes for the receiving node alone, numbered from `first` for each such node."""
+
+    first: int
+    crossings: list[Crossing]
+
+
+class Beat(_Message, tag=3, frozen=True):
+    """Every second to everybody, the sender included: I am here."""
+
+    number: int
+    """Grows with each beat of a run."""
+    oldest: int
+    """The oldest version of these messages that the sender reads."""
+    newest: int
+    release: str
+    """Roost's version."""
+    numbers: dict[int, int]
+    """By bucket, all in which anything was ever published: the last publish that was sent before this beat, or that
+    will never be."""
+    directs: dict[str, int]
+    """The same of `Directs`, by the name of the node that they are for."""
+    asks: bool = False
+    """Whether the sender wants to hear everybody's beat at once."""
+
+
+class Goodbye(_Message, tag=4, frozen=True):
+    """To everybody: I go, and nothing of what I published is held back."""
+
+
+class Question(_Message, tag=5, frozen=True):
+    """To one node: a control message that it is to answer as if it had been asked there."""
+
+    number: int
+    question: bytes
+
+
+class Answer(_Message, tag=6, frozen=True):
+    """To the node that asked: what it gets. If `refused`, a sentence instead of an answer."""
+
+    number: int
+    answer: bytes
+    refused: str = ""
+
+
+Message = Publishes | Directs | Beat | Goodbye | Question | Answer
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)
+
+
+def encode(message: Message, version: int = NEWEST) -> bytes:
+    """A message as it is handed to the engine."""
+    return bytes([BEAT_VERSION if isinstance(message, Beat) else version]) + _encoder.encode(message)
+
+
+def encode_publishes(
+    origin: Origin, bucket: int | None, first: int, crossings: list[msgspec.Raw], version: int
+) -> bytes:
+    """`Publishes`, or without a bucket `Directs`, of publishes that are encoded already."""
+    kind = (1, origin, bucket, first, crossings) if bucket is not None else (2, origin, first, crossings)
+    return bytes([version]) + _encoder.encode(kind)
+
+
+def decode(data: bytes) -> Message:
+    """What another node says. Raises Unreadable."""
+    if not data or not OLDEST <= data[0] <= NEWEST:
+        raise Unreadable(f"a message of version {data[0] if data else 'none'}; this node reads {OLDEST} to {NEWEST}")
+    try:
+        return _decoder.decode(memoryview(data)[1:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"no message of version {data[0]}: {error}") from None
+
+
+def common_version(ranges: Iterable[tuple[int, int]]) -> int:
+    """The highest version that nodes of these ranges all read, this one included; its own newest if there is none."""
+    newest = min([NEWEST, *(newest for _, newest in ranges)])
+    return newest if newest >= OLDEST else NEWEST
