@@ -24,6 +24,7 @@ from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
+    from roost.gateway.asgi import AsgiEndpoint
     from roost.gateway.runtime import Runtime
 
 Options = TypeVar("Options", WebSocket, LongPoll)
@@ -51,7 +52,8 @@ class Endpoint:
         lines mask: entries whose name contains one of these terms, or what a filter such as `KeepParameters` masks.
         `presences` are those that its channels track their clients in.
         """
-        self.app = app
+        self.app: Any = app
+        """The application beside the sockets: what it keeps in its `state`, sockets and channels find there."""
         self.telemetry = Telemetry()
         """Where code attaches to events of this endpoint."""
         self.filter_parameters: ParameterFilter = (
@@ -104,6 +106,17 @@ class Endpoint:
         Raises CallFailed if the channel has ended or crashes or its node has gone, TimeoutError after `limit` seconds.
         """
         return await self.runtime.calls.call(address, question, limit)
+
+    def asgi(self, *secrets: str) -> "AsgiEndpoint":
+        """An ASGI application that serves this endpoint, to be run or mounted by a server of your own.
+
+        It is one process then: what is broadcast reaches the clients of that process alone, and there are no shards, no
+        long-poll, no compression and no `roost` commands. `secrets` are what tokens are made of, each of at least 64
+        bytes, the first for what is made, all for what is checked.
+        """
+        from roost.gateway.asgi import AsgiEndpoint
+
+        return AsgiEndpoint(self, secrets)
 
     async def connect(
         self,

@@ -9,7 +9,7 @@ import msgspec
 from websockets.datastructures import Headers
 
 from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
-from roost.gateway.handshake import MAX_REMEMBERED, SHOWN_CHARS, Refused, RequestHead, choose_serializer, response
+from roost.gateway.handshake import MAX_REMEMBERED, SHOWN_CHARS, Refused, choose_serializer, response
 from roost.gateway.mount import Mount
 from roost.gateway.origin import Origin, OriginPolicy
 from roost.gateway.query import BadQuery, decode_query
@@ -31,6 +31,10 @@ class Surroundings(NamedTuple):
 
 class Requested(Protocol):
     """A request, however it was read."""
+
+    @property
+    def method(self) -> str:
+        """Such as GET."""
 
     @property
     def headers(self) -> Headers:
@@ -56,7 +60,7 @@ class Candidate(NamedTuple):
 
 
 def review(
-    mount: Mount, path_params: dict[str, str], request: RequestHead, around: Surroundings, host: str | None
+    mount: Mount, path_params: dict[str, str], request: Requested, around: Surroundings, host: str | None
 ) -> Candidate:
     """The client, if nothing speaks against it; `host` is the endpoint's. Raises Refused."""
     if request.method != "GET":
