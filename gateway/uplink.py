@@ -91,7 +91,7 @@ class Uplink:
 
     def live_workers(self) -> set[int]:
         """All workers of the node that live, asked of their locks."""
-        return self._run_dir.live_workers()
+        return self._run_dir.serving_workers()
 
     def worker_lives(self, worker: int) -> bool:
         """Whether a worker of the node lives, asked of its lock."""

@@ -74,6 +74,7 @@ class Worker:
     def __init__(self, start: StartWorker, endpoint: Endpoint, link: Link, loop: asyncio.AbstractEventLoop) -> None:
         self._start = start
         self._link = link
+        self._loop = loop
         run_dir = RunDirectory.open(start.run_dir)
         # Rule W1: the lock is the last preparation, and comes before the map is read.
         self._life = run_dir.live(worker_name(start.number))
@@ -116,8 +117,8 @@ class Worker:
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
-        serving_link = asyncio.ensure_future(self._link.serve(self._told, self._asked))
-        serving_link.add_done_callback(_die)
+        serving_link = asyncio.ensure_future(self._link.serve(self._hear_soon, self._asked))
+        serving_link.add_done_callback(_link_ended)
         self._uplink.changed_over = self._report
         self._runtime.calls.listen()
         self._report(self._uplink.epoch)
@@ -137,6 +138,16 @@ class Worker:
         runtime.telemetry.emit(
             EndpointInit(system_time=time.time(), endpoint=runtime.endpoint, worker=self._start.number)
         )
+
+    def _hear_soon(self, message: Message) -> None:
+        """What is told may have code of channels run, which is run from no task (see `Runner`)."""
+        self._loop.call_soon(self._carry_out, message)
+
+    def _carry_out(self, message: Message) -> None:
+        try:
+            self._told(message)
+        except Exception as error:  # noqa: BLE001 - nothing of a worker that is half told may go on
+            _die(error)
 
     def _told(self, message: Message) -> None:
         match message:
@@ -207,11 +218,14 @@ class Worker:
         )
 
 
-def _die(serving_link: "asyncio.Task[None]") -> None:
+def _link_ended(serving_link: "asyncio.Task[None]") -> None:
+    if not serving_link.cancelled():  # else the loop ends
+        _die(serving_link.exception())
+
+
+def _die(error: BaseException | None) -> None:
     """The supervisor is gone, or what it told could not be carried out: nothing of a worker may stay behind."""
-    if serving_link.cancelled():
-        return  # the loop ends
-    if (error := serving_link.exception()) is not None:
+    if error is not None:
         _log.critical("what the gateway told could not be carried out", exc_info=error)
     os._exit(1)
 

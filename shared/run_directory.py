@@ -36,6 +36,11 @@ def worker_name(number: int) -> str:
     return f"worker-{number}"
 
 
+def bridge_name(number: int) -> str:
+    """The further name under which a worker lives that is the bridge to other nodes, and serves nobody."""
+    return f"bridge-{number}"
+
+
 def check_path(root: Path) -> None:
     """Raises RunDirectoryError if the system's sockets cannot have paths below this one."""
     longest = len(os.fsencode(root / _LONGEST_SOCKET_NAME))
@@ -125,6 +130,10 @@ class RunDirectory:
         """The numbers of all workers that live."""
         files = (self.path / "alive").glob("worker-*")
         return {int(file.name.removeprefix("worker-")) for file in files if _is_locked(file)}
+
+    def serving_workers(self) -> set[int]:
+        """The numbers of those among them that are no bridge."""
+        return {number for number in self.live_workers() if not self.alive(bridge_name(number))}
 
     def live_incarnations(self, slot: Slot) -> set[int]:
         """The incarnations of a slot that live: one, but for those that a dead broker left dying."""

@@ -40,7 +40,7 @@ from roost.shared.failures import CannotStart
 from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import BridgeMeasurements
-from roost.shared.run_directory import RunDirectory, worker_name
+from roost.shared.run_directory import RunDirectory, bridge_name, worker_name
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 
@@ -67,6 +67,8 @@ class BridgeProcess:
         self._loop = loop
         run_dir = RunDirectory.open(start.run_dir)
         # Rule W1: the lock is the last preparation, and comes before the map is read.
+        # Who meets the other one meets this one, too.
+        self._further_life = run_dir.live(bridge_name(start.worker))
         self._life = run_dir.live(worker_name(start.worker))
         self._subjects = Subjects(start.engine.cluster)
         origin = Origin(start.node, run_dir.node_id(), start.worker)

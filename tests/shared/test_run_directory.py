@@ -19,6 +19,7 @@ from roost.shared.run_directory import (
     LockTaken,
     RunDirectory,
     RunDirectoryError,
+    bridge_name,
     shard_name,
     worker_name,
 )
@@ -213,6 +214,14 @@ class TestLives:
         for life in lives:
             life.release()
         assert run_dir.live_workers() == set()
+
+    def test_a_bridge_is_a_worker_that_does_not_serve(self, run_dir: RunDirectory) -> None:
+        names = worker_name(1), worker_name(2), bridge_name(2)
+        lives = [run_dir.live(name) for name in names]
+        assert run_dir.live_workers() == {1, 2}
+        assert run_dir.serving_workers() == {1}
+        for life in lives:
+            life.release()
 
     def test_the_incarnations_of_a_slot_that_live_are_found(self, run_dir: RunDirectory) -> None:
         run_dir.live(shard_name(Slot(1, 1), 2)).release()

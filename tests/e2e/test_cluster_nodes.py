@@ -1,0 +1,166 @@
+"""What applications see of the other nodes: broadcasts by reach, presence, long-poll, calls, disconnects, events."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import cluster
+from tests.e2e.long_poll import LongPollClient
+from tests.e2e.node import Node
+from tests.e2e.phoenix_js import Channel, PhoenixJs
+from tests.e2e.presence_members import LIMIT, Member, agree
+from tests.engines import NatsServer
+
+APP = "tests.applications.clustered:endpoint"
+SECRET = "abcdefgh" * 8
+DOWN_LIMIT = 8.0
+"""Seconds in which a node that was killed is known to be gone, and its presences with it: 4 s and some patience."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Node]]:
+    with NatsServer() as engine, cluster(engine, "a", "b", app=APP, SECRET_KEY_BASE=SECRET) as nodes:
+        yield nodes
+
+
+async def rooms_of(phoenix: PhoenixJs, nodes: list[Node], topic: str) -> list[Channel]:
+    """A client of each node in one room."""
+    return [await (await phoenix.connect(node.url)).join(topic) for node in nodes]
+
+
+async def test_a_broadcast_reaches_as_far_as_it_is_meant_to(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    here, there = await rooms_of(phoenix, nodes, "room:reach")
+    for number, (event, more) in enumerate(
+        [("here", {}), ("there", {"node": "b"}), ("there", {"node": "a"}), ("from", {}), ("everywhere", {})]
+    ):
+        assert (await here.push(event, {"n": number, **more}))[0] == "ok"
+    await here.hears("said", {"n": 4})
+    await there.hears("said", {"n": 4})
+    assert [payload["n"] for payload in here.payloads("said")] == [0, 2, 4]
+    assert sorted(payload["n"] for payload in there.payloads("said")) == [1, 3, 4]
+    status, refusal = await here.push("there", {"node": "nowhere"})
+    assert (status, refusal["reason"]) == ("error", "there is no node 'nowhere' now; there are: a, b")
+    assert (await there.push("nodes"))[1]["nodes"] == ["a"]
+
+
+async def test_who_has_joined_hears_what_is_broadcast_elsewhere_from_then_on(
+    nodes: list[Node], phoenix: PhoenixJs
+) -> None:
+    clients = [await phoenix.connect(node.url) for node in nodes]
+    for number in range(20):
+        topic = f"room:fresh:{number}"
+        here = await clients[0].join(topic)
+        there = await clients[1].join(topic)
+        here.send("everywhere", {"n": number})
+        await there.hears("said", {"n": number})
+
+
+async def test_what_the_engine_does_not_take_is_refused_to_the_publisher(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    here, there = await rooms_of(phoenix, nodes, "room:large")
+    status, refusal = await here.push("large", {"size": 1_100_000})
+    assert status == "error"
+    assert "a payload of 1100011 bytes is too large for the other nodes" in refusal["reason"]
+    assert (await here.push("large", {"size": 900_000}))[0] == "ok"
+    await there.hears_so_often("said", 1)
+    assert len(there.payloads("said")[0]["text"]) == 900_000
+
+
+async def test_a_channel_of_another_node_can_be_asked(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    here, there = await rooms_of(phoenix, nodes, "room:asked")
+    address = (await there.push("nodes"))[1]["address"]
+    question = "x" * 400_000
+    assert await here.push("ask", {"address": address, "question": question}) == ("ok", {"answer": ["b", question]})
+    status, refusal = await here.push("ask", {"address": [*address[:2], "nowhere"], "question": 1})
+    assert (status, refusal["reason"]) == ("error", "there is no node 'nowhere' now; there are: a, b")
+
+
+async def test_a_long_poll_session_goes_on_at_another_node(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    (room, _) = await rooms_of(phoenix, nodes, "room:polled")
+    polled = await LongPollClient(nodes[0].port).open()
+    assert (await polled.join("room:polled"))[4]["response"]["node"] == "a"
+    for number in range(4):
+        polled.port = nodes[number % 2].port
+        assert await polled.post(["1", str(number), "room:polled", "from", {"n": number}]) == 200
+        await room.hears("said", {"n": number})
+        polled.port = nodes[(number + 1) % 2].port
+        assert (await polled.hears(1))[0][1] == str(number)
+    polled.port = nodes[1].port
+    polling = asyncio.ensure_future(polled.hears(1))
+    await room.push("everywhere", {"n": 4})
+    assert (await polling)[0][3:] == ["said", {"n": 4}]
+
+
+async def test_a_disconnect_by_id_closes_connections_of_every_node(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    here = (await rooms_of(phoenix, nodes[:1], "room:closing"))[0]
+    clients = [await phoenix.connect(node.url, params={"user": "ada"}) for node in nodes]
+    other = await phoenix.connect(nodes[1].url, params={"user": "bob"})
+    await here.push("disconnect", {"user": "ada"})
+    for client in clients:
+        await client.sees(event="close")
+    assert (await other.try_to_join("room:closing"))[1]["joined"] == "ok"
+
+
+async def test_presence_is_one_list(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    members = [
+        await Member.join(phoenix, node, "hall:one", name) for node, name in zip(nodes, ("ada", "bob"), strict=True)
+    ]
+    members.append(await Member.join(phoenix, nodes[1], "hall:one", "ada"))
+    await agree(members, {"ada": 2, "bob": 1})
+    await members[0].channel.leave()
+    await agree(members[1:], {"ada": 1, "bob": 1})
+
+
+async def test_who_is_out_of_sight_is_shown_again_when_seen(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    """A whole node stands still for a while, and nobody joins anew: the same presences come back."""
+    staying, still = [
+        await Member.join(phoenix, node, "hall:still", user) for node, user in zip(nodes, ("ada", "bob"), strict=True)
+    ]
+    before = await agree([staying, still], {"ada": 1, "bob": 1})
+    frozen = nodes[1].pids()
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await shown(staying, {"ada"}, DOWN_LIMIT)
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    for member in (staying, still):
+        await shown(member, {"ada", "bob"}, LIMIT)
+        assert member.picture() == before
+
+
+async def test_who_was_on_a_node_that_is_killed_leaves_and_comes_back(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    here, there = nodes
+    staying = await Member.join(phoenix, here, "hall:killed", "ada")
+    going = await Member.join(phoenix, there, "hall:killed", "bob")
+    (room,) = await rooms_of(phoenix, [here], "room:watching")
+    polled = await LongPollClient(there.port).open()
+    await agree([staying, going], {"ada": 1, "bob": 1})
+    for pid in there.pids():
+        os.kill(pid, signal.SIGKILL)
+    await shown(staying, {"ada"}, DOWN_LIMIT)
+    await told(room, ["NodeDown", "b"], [])
+    polled.port = here.port
+    assert await polled.post(["1", "1", "room:watching", "nodes", {}]) == 410
+    there.stop_processes()
+    there.start()
+    # phoenix.js connects and joins again by itself.
+    await agree([staying, going], {"ada": 1, "bob": 1})
+    await told(room, ["NodeUp", "b"], ["b"])
+
+
+async def told(room: Channel, last: list[str], nodes: list[str]) -> None:
+    """Wait until a worker was told that, and knows of these other nodes."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            known = (await room.push("nodes"))[1]
+            if [news for news in known["told"] if news[0] != "MessagesLost"][-1] == last and known["nodes"] == nodes:
+                return
+
+
+async def shown(member: Member, users: set[str], limit: float) -> None:
+    """Wait until a member's picture has these users."""
+    await member.phoenix.sees(lambda _: set(member.picture()) == users, f"{users} are present", limit)
