@@ -108,6 +108,14 @@ class ChannelHandledIn(_WithPayload):
     ref: Any
     event: Any
 
+    @cached_property
+    def fan_out(self) -> int:
+        """Subscribers of the topic in this worker that are of the same shard and speak alike: the channel's own
+        audience, as the last broadcast knew it; 0 before the first.
+        """
+        subscription = self.channel._process.subscription  # noqa: SLF001 - it is no application's business
+        return 0 if subscription is None else subscription.fan_out
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShardMapChanged(Event):

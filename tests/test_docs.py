@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import fields
+from functools import cached_property
 from importlib import import_module
+from inspect import getmembers
 from pathlib import Path
 from typing import get_args
 
@@ -40,7 +42,8 @@ def test_every_telemetry_event_is_in_the_guide_with_all_that_it_carries() -> Non
     rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", (ROOT / "docs" / "telemetry.md").read_text(), re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", carries)) - {"ok", "error"} for name, carries in rows}
     assert told == {
-        event.__name__: {field.name for field in fields(event)} | ({"params"} if hasattr(event, "params") else set())
+        event.__name__: {field.name for field in fields(event)}
+        | {name for name, _ in getmembers(event, lambda value: isinstance(value, cached_property))}
         for event in EVENTS
     }
 

@@ -49,6 +49,11 @@ class Subscription:
         """Whether its shards have confirmed it; nothing is handed to it before."""
         self.audiences: tuple[Audience, ...] = ()
 
+    @property
+    def fan_out(self) -> int:
+        """How many a broadcast to it goes to: the members of its audiences."""
+        return sum(len(audience.members) for audience in self.audiences)
+
 
 class Audience:
     """The members that the shard counts, and those of them that are to be served, as lists ready to loop over."""
