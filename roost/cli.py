@@ -100,6 +100,7 @@ def stop(run_dir: str | None = setting("run_dir")) -> None:
 def drain(
     off: Annotated[bool, typer.Option("--off", help="Let clients in again.")] = False,
     run_dir: str | None = setting("run_dir"),
+    json: Json = False,
 ) -> None:
     """Send all clients away, a batch at a time, and answer new ones 503; returns when all are gone.
 
@@ -108,7 +109,7 @@ def drain(
     from roost import drain as draining
 
     directory = settings(run_dir=run_dir).run_dir
-    draining.admit(directory) if off else draining.drain(directory)
+    draining.admit(directory, json=json) if off else draining.drain(directory, json=json)
 
 
 @config.callback(invoke_without_command=True)
@@ -126,7 +127,7 @@ def config_all(
     from roost.configure import check_file, show_settings
 
     if check is not None:
-        check_file(check)
+        check_file(check, json=json)
     else:
         given = {} if run_dir is None else {"ROOST_RUN_DIR": run_dir}
         show_settings(this_machine(), [("option", given), ("environment", os.environ)], json=json)
@@ -149,33 +150,36 @@ def config_set(
     name: Annotated[str, typer.Argument(help="Such as max_connections.")],
     value: Annotated[str, typer.Argument(help="The new value, for all workers, until the gateway ends.")],
     run_dir: str | None = setting("run_dir"),
+    json: Json = False,
 ) -> None:
     """Change a setting while the node runs."""
     from roost.configure import set_config
 
-    set_config(settings(run_dir=run_dir).run_dir, name, value)
+    set_config(settings(run_dir=run_dir).run_dir, name, value, json=json)
 
 
 @scale.command("shards")
 def scale_shards(
     shards: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_SHARDS)],
     run_dir: str | None = setting("run_dir"),
+    json: Json = False,
 ) -> None:
     """Change the number of shards under load: nobody is disconnected, nothing is lost."""
     from roost.scale import change_shards
 
-    change_shards(settings(run_dir=run_dir).run_dir, shards)
+    change_shards(settings(run_dir=run_dir).run_dir, shards, json=json)
 
 
 @scale.command("workers")
 def scale_workers(
     workers: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_WORKERS)],
     run_dir: str | None = setting("run_dir"),
+    json: Json = False,
 ) -> None:
     """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
     from roost.scale import change_workers
 
-    change_workers(settings(run_dir=run_dir).run_dir, workers)
+    change_workers(settings(run_dir=run_dir).run_dir, workers, json=json)
 
 
 @cli.command()

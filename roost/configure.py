@@ -27,16 +27,20 @@ def show_settings(machine: Machine, sources: Sequence[tuple[str, Mapping[str, st
     print_json(rows) if json else print_settings(rows, unknown)
 
 
-def check_file(file: Path) -> None:
+def check_file(file: Path, *, json: bool) -> None:
     """Say what is wrong with the settings in a file, each in a sentence. Raises BadSetting if anything is."""
     try:
         values = environ.parse(file.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"{file} cannot be read: {error}") from None
-    if said := complaints(values):
-        raise BadSetting("\n".join(f"{file}: {sentence}" for sentence in said))
+    said = complaints(values)
     ours = sum(name.startswith(PREFIX) for name in values)
-    print(f"{file}: {ours} settings, nothing wrong")  # noqa: T201 - this is the command line
+    if json:
+        print_json({"file": str(file), "settings": ours, "complaints": said})
+    if said:
+        raise BadSetting("\n".join(f"{file}: {sentence}" for sentence in said))
+    if not json:
+        print(f"{file}: {ours} settings, nothing wrong")  # noqa: T201 - this is the command line
 
 
 def _with_live_values(rows: list[SettingRow], directory: str) -> list[SettingRow]:
@@ -63,9 +67,11 @@ def get_config(run_dir: str, name: str | None, *, json: bool) -> None:
     print_json(rows) if json else print_config(rows, values_only=name is not None)
 
 
-def set_config(run_dir: str, name: str, value: str) -> None:
-    """Change a setting. Raises CannotStart with the sentence that refuses it."""
-    ask_node(run_dir, SetConfig(_plain(name), value), list[ConfigRow])
+def set_config(run_dir: str, name: str, value: str, *, json: bool) -> None:
+    """Change a setting; as JSON, print all of them. Raises CannotStart with the sentence that refuses it."""
+    rows = ask_node(run_dir, SetConfig(_plain(name), value), list[ConfigRow])
+    if json:
+        print_json(rows)
 
 
 def _plain(name: str) -> str:

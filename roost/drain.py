@@ -9,31 +9,31 @@ from roost.scale import LOOK_PERIOD, Progress
 from roost.shared.control import AskDrain, DrainGateway
 from roost.shared.drain import DrainPhase, DrainStatus
 from roost.shared.failures import CannotStart
+from roost.terminal import print_json
 
 
-def drain(run_dir: str) -> None:
+def drain(run_dir: str, *, json: bool) -> None:
     """Drain the gateway and wait until all clients are gone. Raises CannotStart if it is called off meanwhile."""
     status = ask_node(run_dir, DrainGateway(on=True), DrainStatus)
-    console = Console()
-    with Progress(console) as progress:
+    with Progress(Console(stderr=json)) as progress:
         while status.phase is DrainPhase.DRAINING:
             progress.show(f"draining, {status.seconds:.1f} s, {status.left:,} of {status.clients:,} clients left")
             time.sleep(LOOK_PERIOD)
             status = ask_node(run_dir, AskDrain(), DrainStatus)
     if status.phase is DrainPhase.OPEN:
         raise CannotStart("the drain was called off: clients are let in again")
-    _say(
-        console,
+    said = (
         f"{status.clients:,} clients sent away in {status.seconds:.2f} s; "
-        "new ones are answered 503 until `roost drain --off` or the gateway's end",
+        "new ones are answered 503 until `roost drain --off` or the gateway's end"
     )
+    print_json(status) if json else _say(said)
 
 
-def admit(run_dir: str) -> None:
+def admit(run_dir: str, *, json: bool) -> None:
     """Let clients in again. Raises CannotStart."""
-    ask_node(run_dir, DrainGateway(on=False), DrainStatus)
-    _say(Console(), "clients are let in")
+    status = ask_node(run_dir, DrainGateway(on=False), DrainStatus)
+    print_json(status) if json else _say("clients are let in")
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def _say(text: str) -> None:
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)

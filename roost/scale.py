@@ -17,6 +17,7 @@ from roost.shared.control import (
 )
 from roost.shared.failures import CannotStart
 from roost.shared.worker_change import WorkerChange, WorkerChangePhase
+from roost.terminal import print_json
 
 LOOK_PERIOD: Final = 0.1
 """Seconds between two looks at how far a change is."""
@@ -53,12 +54,11 @@ class Progress:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def change_shards(run_dir: str, shards: int) -> None:
+def change_shards(run_dir: str, shards: int, *, json: bool) -> None:
     """Change the number of shards and wait until that is done. Raises CannotStart when the node refuses or gives up."""
     change = ask_node(run_dir, ScaleShards(shards), ReshardingStatus)
     epoch = change.epoch
-    console = Console()
-    with Progress(console) as progress:
+    with Progress(Console(stderr=json)) as progress:
         while change.phase in (Resharding.PREPARING, Resharding.CHANGING_OVER):
             progress.show(_progress(change))
             time.sleep(LOOK_PERIOD)
@@ -67,15 +67,17 @@ def change_shards(run_dir: str, shards: int) -> None:
                 raise CannotStart("another change of the number of shards has begun since")
     if change.phase is Resharding.ABORTED:
         raise CannotStart(f"there are {change.shards_before} shards as before: {change.reason}")
-    console.print(f"{change.shards_before} -> {change.shards} shards in {change.seconds:.2f} s")
+    if json:
+        print_json(change)
+    else:
+        Console().print(f"{change.shards_before} -> {change.shards} shards in {change.seconds:.2f} s")
 
 
-def change_workers(run_dir: str, workers: int) -> None:
+def change_workers(run_dir: str, workers: int, *, json: bool) -> None:
     """Change the number of workers and wait until that is done. Raises CannotStart as `change_shards` does."""
     change = ask_node(run_dir, ScaleWorkers(workers), WorkerChange)
     number = change.number
-    console = Console()
-    with Progress(console) as progress:
+    with Progress(Console(stderr=json)) as progress:
         while change.phase in (WorkerChangePhase.STARTING, WorkerChangePhase.DRAINING):
             progress.show(_worker_progress(change))
             time.sleep(LOOK_PERIOD)
@@ -84,8 +86,12 @@ def change_workers(run_dir: str, workers: int) -> None:
                 raise CannotStart("another change of the number of workers has begun since")
     if change.phase is WorkerChangePhase.ABORTED:
         raise CannotStart(f"there are {change.workers_before} workers as before: {change.reason}")
+    print_json(change) if json else _say_workers(change)
+
+
+def _say_workers(change: WorkerChange) -> None:
     killed = f"; {', '.join(change.killed)} had not left in time and was killed" if change.killed else ""
-    console.print(
+    Console().print(
         f"{change.workers_before} -> {change.workers} workers in {change.seconds:.2f} s, "
         f"{change.clients:,} clients sent to the others{killed}",
         markup=False,

@@ -110,9 +110,10 @@ async def test_clients_go_in_batches_and_who_comes_is_refused_until_the_drain_is
             assert line in node.logged()
         assert "new ones are answered 503 until `roost drain --off`" in out
     assert (await upgrade(node.port, SOCKET)).status == 503
-    again = await asyncio.to_thread(node.run, "drain")
-    assert (again.returncode, again.stderr) == (0, "")
+    again = await asyncio.to_thread(node.ask, "drain")
+    assert (again["phase"], again["left"]) == ("drained", 0)
     assert (await asyncio.to_thread(node.run, "drain", "--off")).stdout == "clients are let in\n"
+    assert (await asyncio.to_thread(node.ask, "drain", "--off"))["phase"] == "open"
     assert (await request(node.port, "/")).status == 404
     async with visitors(node, 1) as [client]:
         await beats(client)

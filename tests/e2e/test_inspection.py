@@ -340,6 +340,7 @@ def test_config_checks_a_file(busy: Node) -> None:
     file = busy.run_dir / "env"
     file.write_text("# a comment\nROOST_PORT=4000\nOTHER=1\n")
     assert busy.run("config", "--check", str(file)).returncode == 0
+    assert busy.ask("config", "--check", str(file)) == {"file": str(file), "settings": 1, "complaints": []}
     file.write_text("ROOST_PORT=http\nROOST_WORKERZ=2\n")
     wrong = busy.run("config", "--check", str(file))
     assert (wrong.returncode, wrong.stdout) == (2, "")
