@@ -7,6 +7,7 @@ from rich.table import Table
 from roost.load import Load
 from roost.shared.control import ConfigRow, NodeStatus, WorkerStatus
 from roost.shared.settings_table import SettingRow
+from roost.show_cluster import print_cluster
 from roost.terminal import console, duration, number, print_silent, size, table, visible
 
 
@@ -26,6 +27,8 @@ def print_status(status: NodeStatus, load: Load) -> None:
         where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
         out.print(f"serves {gateway.app} on {where}")
         out.print(_workers(gateway.workers, load))
+    if status.cluster is not None:
+        print_cluster(out, status.cluster)
     if load.skew is not None:
         out.print(f"the fullest worker has {load.skew:.2f} times the mean of connections")
     for warning in load.warnings:

@@ -1,75 +1,101 @@
 """Several nodes on one machine, each with its own run directory and port, over a real engine."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TypeVar
 
-from tests.e2e.node import Node, children, wait_for
+from roost.node import ask_node
+from roost.shared.cluster import AskCluster, ClusterStatus, NodeRow
+from roost.shared.control import AskStatus, Message, NodeStatus
+from roost.shared.failures import CannotStart
+from tests.e2e.node import ROOST, Node, children, wait_for
 from tests.engines import EngineServer
 
-PLAYGROUND = "examples.playground:endpoint"
-MET_LIMIT = 20.0
-"""Seconds in which nodes that start find each other."""
+T = TypeVar("T")
 
 
-def cluster_node(name: str, *urls: str, app: str = PLAYGROUND, **settings: str) -> Node:
+def cluster_node(name: str, *urls: str, **settings: str) -> Node:
     """A node of a cluster, not started."""
-    node = Node(app, shards=1, workers=1)
+    node = Node(shards=1, workers=1)
     node.environment |= {"ROOST_CLUSTER": ",".join(urls), "ROOST_NODE": name}
     node.environment |= {f"ROOST_{variable}": value for variable, value in settings.items()}
     return node
 
 
 @contextmanager
-def cluster(engine: EngineServer, *names: str, app: str = PLAYGROUND, **settings: str) -> Iterator[list[Node]]:
+def cluster(engine: EngineServer, *names: str, **settings: str) -> Iterator[list[Node]]:
     """Nodes of these names that have found each other."""
-    nodes = [cluster_node(name, engine.url, app=app, **settings) for name in names]
+    nodes = [cluster_node(name, engine.url, **settings) for name in names]
     with ExitStack() as running, ThreadPoolExecutor() as pool:
         for node in nodes:
             running.callback(node.stop)
-        list(pool.map(Node.start, nodes))
+            start(node)
+        for node in nodes:
+            wait_for(lambda node=node: serves(node), "the node serves", node.logged)  # type: ignore[misc]
         meet(*nodes)
         yield nodes
         list(pool.map(Node.stop_processes, nodes))
 
 
+def start(node: Node) -> None:
+    """Start both processes; `serves` tells when clients can connect."""
+    node.start_broker()
+    node.gateway = node.spawn(ROOST, "gateway", node.app)
+
+
+def ask(node: Node, question: Message, answer: type[T]) -> T | None:
+    """What the node's broker answers; None while it does not. It is a thread that asks, for tests with a loop."""
+    with ThreadPoolExecutor() as pool:
+        try:
+            return pool.submit(ask_node, str(node.run_dir), question, answer).result()
+        except CannotStart:
+            return None
+
+
+def serves(node: Node) -> bool:
+    """Whether all workers serve."""
+    status = ask(node, AskStatus(), NodeStatus)
+    workers = status.gateway.workers if status is not None and status.gateway is not None else ()
+    return len(workers) == int(node.environment["ROOST_WORKERS"]) and all(worker.serving for worker in workers)
+
+
+def name_of(node: Node) -> str:
+    return node.environment["ROOST_NODE"]
+
+
 def meet(*nodes: Node) -> None:
     """Wait until each of them sees all the others."""
-    names = {node.environment["ROOST_NODE"] for node in nodes}
     for node in nodes:
-        others = names - {node.environment["ROOST_NODE"]}
-        wait_for(lambda node=node, others=others: others <= present(node), "the nodes have met", node.logged, MET_LIMIT)  # type: ignore[misc]
+        for other in nodes:
+            if other is not node:
+                await_row(node, name_of(other), lambda row: row.up)
 
 
-def present(node: Node) -> set[str]:
-    """The other nodes that a node sees."""
-    shown = cluster_status(node)
-    return {row["node"] for row in shown["nodes"] if row["up"]} if shown is not None else set()
-
-
-def cluster_status(node: Node) -> Any:
+def cluster_status(node: Node) -> ClusterStatus | None:
     """What its bridge knows, None while there is none."""
-    return node.status()["cluster"]
+    return ask(node, AskCluster(), ClusterStatus)
 
 
-def await_status(node: Node, what: str, **expected: Any) -> Any:
+def await_status(node: Node, says: Callable[[ClusterStatus], bool]) -> ClusterStatus:
     """Wait until the bridge says so."""
-    found: list[Any] = [None]
+    status: ClusterStatus | None = None
 
-    def says() -> bool:
-        found[0] = cluster_status(node)
-        return found[0] is not None and all(found[0][name] == value for name, value in expected.items())
+    def said() -> bool:
+        nonlocal status
+        status = cluster_status(node)
+        return status is not None and says(status)
 
-    wait_for(says, what, lambda: f"{found[0]}\n{node.logged()}")
-    return found[0]
+    wait_for(said, f"the bridge of {name_of(node)} says so", lambda: f"{status}\n{node.logged()}")
+    assert status is not None
+    return status
 
 
-def row(node: Node, other: str) -> Any:
-    """What a node knows of another one."""
-    (found,) = [one for one in cluster_status(node)["nodes"] if one["node"] == other]
-    return found
+def await_row(node: Node, other: str, says: Callable[[NodeRow], bool]) -> NodeRow:
+    """Wait until a node knows that of another one."""
+    status = await_status(node, lambda status: any(row.node == other and says(row) for row in status.nodes))
+    return next(row for row in status.nodes if row.node == other)
 
 
 def bridge_pid(node: Node) -> int:
