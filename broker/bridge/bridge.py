@@ -38,7 +38,7 @@ from roost.shared.topics import crosses
 
 DEAF_BEATS: Final = 3
 """So many of our own beats that did not come back, and the connection is made anew."""
-REJOIN_BEATS: Final = 3
+REJOIN_BEATS: Final = 5
 """After a reconnect, what waits is sent when all nodes are heard again that were there before, or after these beats."""
 TOPIC_BYTES: Final = 4096
 """Room for topic and event in a message of the engine's greatest size."""
@@ -197,6 +197,7 @@ class Bridge:
 
     def lost(self, now: float) -> None:
         """The connection is gone."""
+        self.members.interrupted(self._heard)
         self._awaited |= {member.origin.node_id for member in self.members.all() if member.up}
         self._asked.clear()
         self._heard.clear()
@@ -366,19 +367,20 @@ class Bridge:
                 self.answers.append(message)
 
     def _take(self, member: Member, bucket: int, first: int, crossings: list[Crossing]) -> None:
-        known, lost = member.incoming.publishes(bucket, first, len(crossings))
-        if lost:
-            self.members.lost(member, lost)
+        known, lost, uncertain = member.incoming.publishes(bucket, first, len(crossings))
+        if lost or uncertain:
             self.noteworthy = True
+            self.members.missed(member, lost, uncertain=uncertain)
         member.duplicates += known
         member.received += len(crossings) - known
         self.deliveries += ((crossing, member) for crossing in crossings[known:])
 
     def _hear_beat(self, member: Member, beat: Beat) -> None:
-        lost = sum(member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._heard)
-        lost += member.incoming.beat(DIRECT, beat.directs.get(self.origin.node, 0))
-        if lost:
-            self.members.lost(member, lost)
+        verdicts = [member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._heard]
+        verdicts.append(member.incoming.beat(DIRECT, beat.directs.get(self.origin.node, 0)))
+        member.incoming.told(beat.numbers)
+        lost, uncertain = sum(verdict.lost for verdict in verdicts), any(verdict.uncertain for verdict in verdicts)
+        self.members.missed(member, lost, uncertain=uncertain)
         if self._again and not member.version and self._beats <= REJOIN_BEATS:
             # What it published while this node had no bridge.
             self.members.lost(member, None)

@@ -104,6 +104,19 @@ class Members:
             member.lost += lost
         self.news.append(MessagesLost(member.origin.node, lost))
 
+    def missed(self, member: Member, lost: int, *, uncertain: bool) -> None:
+        """What the numbers of a node show: nothing, or so many lost, or more that nobody can count."""
+        if lost:
+            self.lost(member, lost)
+        if uncertain:
+            self.lost(member, None)
+
+    def interrupted(self, buckets: set[int]) -> None:
+        """The connection is gone; these buckets were listened to."""
+        for member in self._members.values():
+            for bucket in buckets:
+                member.incoming.interrupted(bucket)
+
     def forget(self, bucket: int) -> None:
         """A bucket is not listened to any more."""
         assert bucket != DIRECT

@@ -47,8 +47,9 @@ from roost.shared.version import VERSION
 BEAT: Final = 1.0
 """Seconds between two beats."""
 FIRST_PAUSE: Final = 0.05
-MAX_PAUSE: Final = 2.0
-"""Seconds between two attempts to connect: the first, then twice as long each time up to this."""
+MAX_PAUSE: Final = 1.0
+"""Seconds between two attempts to connect: the first, then twice as long each time up to this. All nodes of a cluster
+must be able to come back within the `REJOIN_BEATS` that the first to come back waits for the others."""
 NAMESAKE_LIMIT: Final = 1.0
 """Seconds that a new node asks around whether there is one of its name."""
 LEAVE_LIMIT: Final = 0.8
@@ -92,9 +93,9 @@ class BridgeProcess:
         self._report(self._bus.epoch)
         await self._bus.standing()
         working = [asyncio.ensure_future(one) for one in (self._keep_connection(), self._beat())]
-        await self._first(working, self._tried.wait())
+        await self._first(working, self._tried.wait(), self._stop.wait())
         if self._connection is not None:
-            await self._first(working, asyncio.sleep(NAMESAKE_LIMIT))
+            await self._first(working, asyncio.sleep(NAMESAKE_LIMIT), self._stop.wait())
         if (other := self._bridge.namesake) is not None:
             raise CannotStart(f"there is a node named {other.node} already (ROOST_NODE names this one)")
         self._link.tell(Ready())
@@ -106,10 +107,12 @@ class BridgeProcess:
             await self._connection.close()
         self._bus.close()
 
-    async def _first(self, working: list[asyncio.Task[None]], awaited: Awaitable[Any]) -> None:
-        """Wait for something, while none of the tasks ends: they only do with an error."""
-        waiting = asyncio.ensure_future(awaited)
-        done, _ = await asyncio.wait([waiting, *working], return_when=asyncio.FIRST_COMPLETED)
+    async def _first(self, working: list[asyncio.Task[None]], *awaited: Awaitable[Any]) -> None:
+        """Wait for one of several things, while none of the tasks ends: they only do with an error."""
+        waiting = [asyncio.ensure_future(one) for one in awaited]
+        done, _ = await asyncio.wait([*waiting, *working], return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
         for task in done:
             task.result()
 

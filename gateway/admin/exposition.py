@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from roost.gateway.admin.metrics import BROKER, NODE, PROCESS, SHARD, WORKER, Metric, usages
+from roost.gateway.admin.metrics import BROKER, CLUSTER, NODE, PROCESS, SHARD, WORKER, Metric, usages
 from roost.shared.histogram import Measured
 from roost.shared.measurements import NodeMeasurements
 
@@ -48,6 +48,9 @@ def families(node: NodeMeasurements) -> Iterator[Family]:
     shards = ((str(shard.slot), shard) for broker in brokers for shard in broker.shards)
     yield from _families(NODE, "", [("", node)])
     yield from _families(BROKER, "", [("", broker) for broker in brokers])
+    bridges = [broker.bridge for broker in brokers if broker.bridge is not None]
+    if bridges:
+        yield from _families(CLUSTER, "", [("", bridge.status) for bridge in bridges])
     yield from _families(PROCESS, "process", list(usages(node).items()))
     yield from _families(WORKER, "worker", list(workers))
     yield from _families(SHARD, "shard", list(shards))

@@ -6,6 +6,7 @@ Names and units follow Prometheus's conventions. Nothing that clients choose, no
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
+from roost.shared.cluster import ClusterStatus, EngineState
 from roost.shared.control import Resharding
 from roost.shared.histogram import Measured
 from roost.shared.measurements import BrokerMeasurements, NodeMeasurements, ShardMeasurements, Usage, WorkerMeasurements
@@ -220,12 +221,87 @@ SHARD: Final[tuple[Metric[ShardMeasurements], ...]] = (
 )
 
 
+CLUSTER: Final[tuple[Metric[ClusterStatus], ...]] = (
+    Metric(
+        "roost_cluster_engine",
+        "stateset",
+        "how the way to the engine between nodes is; `deaf` if beats do not come back",
+        lambda cluster: {state.value: float(state is cluster.state) for state in EngineState},
+    ),
+    Metric(
+        "roost_cluster_round_trip_seconds",
+        "gauge",
+        "what the last beat took through the engine and back; 0 if none has come back",
+        lambda cluster: cluster.round_trip or 0.0,
+    ),
+    Metric(
+        "roost_cluster_reconnects_total",
+        "counter",
+        "connections to the engine after the first",
+        lambda cluster: cluster.reconnects,
+    ),
+    Metric("roost_cluster_buckets", "gauge", "buckets of topics that are listened to", lambda cluster: cluster.buckets),
+    Metric("roost_cluster_sent_total", "counter", "publishes that the engine has taken", lambda cluster: cluster.sent),
+    Metric("roost_cluster_buffered", "gauge", "publishes that wait for the engine", lambda cluster: cluster.buffered),
+    Metric("roost_cluster_buffered_bytes", "gauge", "what they take", lambda cluster: cluster.buffered_bytes),
+    Metric(
+        "roost_cluster_dropped_total",
+        "counter",
+        "publishes that found no room to wait while the engine was away: other nodes count them as lost",
+        lambda cluster: cluster.dropped,
+    ),
+    Metric(
+        "roost_cluster_unreadable_total",
+        "counter",
+        "messages of nodes that speak another version",
+        lambda cluster: cluster.unreadable,
+    ),
+    Metric(
+        "roost_cluster_node_up",
+        "gauge",
+        "1 if another node is there, 0 if it has gone",
+        lambda cluster: {row.node: float(row.up) for row in cluster.nodes},
+        "node",
+    ),
+    Metric(
+        "roost_cluster_received_total",
+        "counter",
+        "publishes that came from another node",
+        lambda cluster: {row.node: row.received for row in cluster.nodes},
+        "node",
+    ),
+    Metric(
+        "roost_cluster_duplicates_total",
+        "counter",
+        "publishes of another node that came again and were dropped",
+        lambda cluster: {row.node: row.duplicates for row in cluster.nodes},
+        "node",
+    ),
+    Metric(
+        "roost_cluster_lost_total",
+        "counter",
+        "publishes of another node that did not come",
+        lambda cluster: {row.node: row.lost for row in cluster.nodes},
+        "node",
+    ),
+    Metric(
+        "roost_cluster_unknown_gaps_total",
+        "counter",
+        "how often something of another node may have been lost that nobody can count",
+        lambda cluster: {row.node: row.unknown_gaps for row in cluster.nodes},
+        "node",
+    ),
+)
+
+
 def usages(node: NodeMeasurements) -> dict[str, Usage]:
     """What each process that answered uses, by its name."""
     used = {"gateway": node.usage} | {name: worker.usage for name, worker in node.workers.items()}
     if node.broker is not None:
         used["broker"] = node.broker.usage
         used |= {f"shard {shard.slot}": shard.usage for shard in node.broker.shards}
+        if node.broker.bridge is not None:
+            used["bridge"] = node.broker.bridge.usage
     return used
 
 

@@ -14,20 +14,21 @@ from tests.e2e.node import ROOST, Node, children, wait_for
 from tests.engines import EngineServer
 
 T = TypeVar("T")
+PLAYGROUND = "examples.playground:endpoint"
 
 
-def cluster_node(name: str, *urls: str, **settings: str) -> Node:
+def cluster_node(name: str, *urls: str, app: str = PLAYGROUND, **settings: str) -> Node:
     """A node of a cluster, not started."""
-    node = Node(shards=1, workers=1)
+    node = Node(app, shards=1, workers=1)
     node.environment |= {"ROOST_CLUSTER": ",".join(urls), "ROOST_NODE": name}
     node.environment |= {f"ROOST_{variable}": value for variable, value in settings.items()}
     return node
 
 
 @contextmanager
-def cluster(engine: EngineServer, *names: str, **settings: str) -> Iterator[list[Node]]:
+def cluster(engine: EngineServer, *names: str, app: str = PLAYGROUND, **settings: str) -> Iterator[list[Node]]:
     """Nodes of these names that have found each other."""
-    nodes = [cluster_node(name, engine.url, **settings) for name in names]
+    nodes = [cluster_node(name, engine.url, app=app, **settings) for name in names]
     with ExitStack() as running, ThreadPoolExecutor() as pool:
         for node in nodes:
             running.callback(node.stop)

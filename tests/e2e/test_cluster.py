@@ -1,6 +1,7 @@
 """Three nodes over NATS, with phoenix.js on all of them: what one publishes the others hear."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from roost.shared.cluster import AskNode, EngineState
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.envelopes import encode_message
-from tests.e2e.cluster import ask, await_status, cluster, name_of
-from tests.e2e.node import Node
+from tests.e2e.cluster import ask, await_row, await_status, cluster, cluster_node, name_of
+from tests.e2e.node import Node, kill, wait_for
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.engines import NatsServer
 
@@ -72,3 +73,28 @@ def test_a_question_to_another_node_is_answered_as_if_it_was_asked_there(nodes: 
         assert answer.cluster is not None
         assert answer.cluster.node == name_of(nodes[2])
     assert ask(nodes[0], AskNode("nobody", encode_message(AskStatus())), NodeStatus) is None
+
+
+def test_nodes_that_go(nodes: list[Node]) -> None:
+    with ExitStack() as stopping:
+        fourth = cluster_node("fourth", nodes[0].environment["ROOST_CLUSTER"])
+        stopping.callback(fourth.stop)
+        fourth.start_broker()
+        await_row(nodes[0], "fourth", lambda row: row.up)
+        # One of its name does not start beside it.
+        namesake = cluster_node("fourth", nodes[0].environment["ROOST_CLUSTER"])
+        stopping.callback(namesake.stop)
+        namesake.start_broker()
+        assert namesake.broker is not None
+        wait_for(lambda: namesake.broker is not None and namesake.broker.poll() is not None, "it gives up")
+        assert "there is a node named fourth already" in namesake.logged()
+        # Killed, it is missed; stopped, it says goodbye.
+        assert fourth.broker is not None
+        kill(fourth.broker.pid)
+        await_row(nodes[0], "fourth", lambda row: not row.up)
+        fourth.broker.wait()
+        fourth.start_broker()
+        await_row(nodes[0], "fourth", lambda row: row.up)
+        fourth.stop_processes()
+        row = await_row(nodes[0], "fourth", lambda row: not row.up)
+        assert row.heard < 3

@@ -61,7 +61,8 @@ class Node:
             came.append(int(number))
         for news in self.bridge.take_news():
             if isinstance(news, MessagesLost):
-                assert news.lost is not None
+                if news.lost is None:
+                    raise Broken(f"{self.name} cannot count what it lost of {news.node}")
                 self.lost[news.node] += news.lost
 
 

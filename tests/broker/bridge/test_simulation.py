@@ -72,7 +72,7 @@ def early_beats(patch: pytest.MonkeyPatch) -> None:
 
 def beats_without_numbers(patch: pytest.MonkeyPatch) -> None:
     """Nobody hears that the last publishes are missing."""
-    patch.setattr(Incoming, "beat", lambda *_: 0)
+    patch.setattr(Incoming, "beat", lambda *_: Verdict(0, 0))
 
 
 def beats_first(patch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,16 @@
 """What a node measures, made by hand."""
 
+from roost.shared.cluster import ClusterStatus, EngineState, NodeRow
 from roost.shared.control import Resharding, ReshardingStatus
 from roost.shared.histogram import SECONDS, SIZES, Histogram, Measured
-from roost.shared.measurements import BrokerMeasurements, NodeMeasurements, ShardMeasurements, Usage, WorkerMeasurements
+from roost.shared.measurements import (
+    BridgeMeasurements,
+    BrokerMeasurements,
+    NodeMeasurements,
+    ShardMeasurements,
+    Usage,
+    WorkerMeasurements,
+)
 from roost.shared.shard_map import Slot
 
 
@@ -63,6 +71,24 @@ BROKER = BrokerMeasurements(
     silent=("shard 1/1",),
     restarts=33,
     resharding=ReshardingStatus(1, 1, 2, Resharding.DONE, seconds=0.5),
+    bridge=BridgeMeasurements(
+        USAGE,
+        ClusterStatus(
+            node="a",
+            engine="nats://localhost",
+            state=EngineState.DEAF,
+            since=36.0,
+            round_trip=None,
+            buckets=41,
+            sent=42,
+            buffered=43,
+            buffered_bytes=44,
+            dropped=45,
+            unreadable=46,
+            reconnects=47,
+            nodes=(NodeRow("b", "0.1.0", 5.0, received=46, duplicates=47, lost=48, unknown_gaps=49, up=False),),
+        ),
+    ),
 )
 NODE = NodeMeasurements(
     version="0.1.0",

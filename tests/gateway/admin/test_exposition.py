@@ -12,14 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from prometheus_client.samples import Sample
 
 from roost.gateway.admin.exposition import write_page
-from roost.gateway.admin.metrics import BROKER, NODE, PROCESS, SHARD, WORKER, Metric
+from roost.gateway.admin.metrics import BROKER, CLUSTER, NODE, PROCESS, SHARD, WORKER, Metric
 from roost.shared.measurements import NodeMeasurements
 from tests.gateway.admin.node import NODE as MEASURED
 
 ROOT = Path(__file__).parents[3]
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3"
 SCOPES: dict[str, tuple[Metric[Any], ...]] = {
-    "": (*NODE, *BROKER),
+    "": (*NODE, *BROKER, *CLUSTER),
     "process": PROCESS,
     "worker": WORKER,
     "shard": SHARD,
@@ -73,6 +73,11 @@ def test_what_was_measured_is_what_is_read() -> None:
     assert value("roost_process_cpu_seconds_total", process="broker") == 1.5
     assert value("roost_resharding", roost_resharding="done") == 1
     assert value("roost_resharding", roost_resharding="preparing") == 0
+    assert value("roost_cluster_engine", roost_cluster_engine="deaf") == 1
+    assert value("roost_cluster_engine", roost_cluster_engine="connected") == 0
+    assert value("roost_cluster_buffered_bytes") == 44
+    assert value("roost_cluster_lost_total", node="b") == 48
+    assert value("roost_cluster_node_up", node="b") == 0
 
 
 def test_histograms_count_up() -> None:
@@ -88,7 +93,7 @@ def test_histograms_count_up() -> None:
 def test_who_is_silent_is_named() -> None:
     found = samples()
     up = {dict(labels)["process"]: value for (name, labels), value in found.items() if name == "roost_process_up"}
-    assert up == {"gateway": 1, "broker": 1, "worker 0": 1, "worker 1": 0, "shard 1/0": 1, "shard 1/1": 0}
+    assert up == {"gateway": 1, "broker": 1, "worker 0": 1, "worker 1": 0, "shard 1/0": 1, "shard 1/1": 0, "bridge": 1}
 
 
 def test_without_a_broker_the_page_has_the_rest() -> None:

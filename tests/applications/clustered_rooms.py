@@ -1,0 +1,7 @@
+"""Rooms alone: what crosses to other nodes is what clients say, and nothing of Roost's own."""
+
+from examples.playground import PlaygroundSocket
+from roost import Endpoint, WebSocket
+
+endpoint = Endpoint(check_origin=False)
+endpoint.mount("/socket", PlaygroundSocket, websocket=WebSocket(timeout=None))
