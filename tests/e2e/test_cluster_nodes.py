@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.cluster import cluster
+from tests.e2e.cluster import bridge_pid, cluster
 from tests.e2e.long_poll import LongPollClient
-from tests.e2e.node import Node
+from tests.e2e.node import Node, kill
 from tests.e2e.phoenix_js import Channel, PhoenixJs
 from tests.e2e.presence_members import LIMIT, Member, agree
 from tests.engines import NatsServer
@@ -111,6 +111,37 @@ async def test_presence_is_one_list(nodes: list[Node], phoenix: PhoenixJs) -> No
     await agree(members, {"ada": 2, "bob": 1})
     await members[0].channel.leave()
     await agree(members[1:], {"ada": 1, "bob": 1})
+
+
+async def test_who_was_on_a_worker_that_dies_is_not_shown_until_its_silence_is_noticed(
+    nodes: list[Node], phoenix: PhoenixJs
+) -> None:
+    """Its successor tells: on another node nobody can see the death."""
+    members = [
+        await Member.join(phoenix, node, "hall:worker", user) for node, user in zip(nodes, ("ada", "bob"), strict=True)
+    ]
+    before = await agree(members, {"ada": 1, "bob": 1})
+    kill(nodes[1].status()["gateway"]["workers"][0]["pid"])
+    await members[1].client.sees(event="close")
+    after = await agree(members, {"ada": 1, "bob": 1})
+    assert after["bob"] != before["bob"]
+
+
+async def test_joins_do_not_hang_for_a_bridge_that_does_not_answer(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    client = await phoenix.connect(nodes[0].url)
+    known = await client.join("room:known")
+    frozen = bridge_pid(nodes[0])
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        channel = await client.join("room:unheard")
+        assert (await channel.push("everywhere", {"n": 1}))[0] == "ok"
+        await channel.hears("said", {"n": 1})
+        assert "no word of the bridge to other nodes for 5 s" in nodes[0].logged()
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    (there,) = await rooms_of(phoenix, nodes[1:], "room:known")
+    await there.push("everywhere", {"n": 2})
+    await known.hears("said", {"n": 2})
 
 
 async def test_who_is_out_of_sight_is_shown_again_when_seen(nodes: list[Node], phoenix: PhoenixJs) -> None:
