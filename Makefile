@@ -5,11 +5,12 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check soak load clean
+.PHONY: help run test check docs soak load clean
 
 help:
 	@echo "make run    install into .venv and start a node with the Procfile: http://localhost:4000/"
 	@echo "make test   the whole check: format, lint, types, layers, all tests"
+	@echo "make docs   the guides and the reference as a site, in build/site"
 	@echo "make soak   20,000 simulated clusters, with progress; make test plays 300"
 	@echo "make load   the load tests of the README, with a table at the end"
 	@echo "make clean  remove what the others made"
@@ -22,6 +23,9 @@ test: .venv/test tests/js/node_modules
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p roost -p examples -p tests
 	$(BIN)/pytest -n 4 -r s
+
+docs: .venv/test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/site/mkdocs.yml
 
 soak: .venv/test
 	$(BIN)/python -m tests.simulation soak 20000
