@@ -3,6 +3,7 @@
 import os
 import sys
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
 from roost import cli_new as _new  # noqa: F401 - the same
 from roost.machine import this_machine
-from roost.options import Json, cli, config, scale, setting, settings, takes_settings
+from roost.options import Json, NodeName, OneNode, cli, config, scale, setting, settings, takes_settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Settings
 from roost.shared.failures import CannotStart
 
@@ -99,6 +100,7 @@ def stop(run_dir: str | None = setting("run_dir")) -> None:
 @cli.command()
 def drain(
     off: Annotated[bool, typer.Option("--off", help="Let clients in again.")] = False,
+    node: OneNode = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
@@ -107,9 +109,10 @@ def drain(
     The node stays, and stays so: stop it now, or let clients in again with --off.
     """
     from roost import drain as draining
+    from roost.across import one_node
 
-    directory = settings(run_dir=run_dir).run_dir
-    draining.admit(directory, json=json) if off else draining.drain(directory, json=json)
+    where = one_node(settings(run_dir=run_dir).run_dir, node)
+    draining.admit(where, json=json) if off else draining.drain(where, json=json)
 
 
 @config.callback(invoke_without_command=True)
@@ -136,50 +139,60 @@ def config_all(
 @config.command("get")
 def config_get(
     name: Annotated[str | None, typer.Argument(help="Such as max_connections; all without it.")] = None,
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Show the settings that can be changed while the node runs."""
+    from roost.across import show
     from roost.configure import get_config
+    from roost.show import print_config
 
-    get_config(settings(run_dir=run_dir).run_dir, name, json=json)
+    printer = partial(print_config, values_only=name is not None)
+    show(settings(run_dir=run_dir).run_dir, node, partial(get_config, name=name), printer, json=json)
 
 
 @config.command("set")
 def config_set(
     name: Annotated[str, typer.Argument(help="Such as max_connections.")],
     value: Annotated[str, typer.Argument(help="The new value, for all workers, until the gateway ends.")],
+    node: OneNode = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Change a setting while the node runs."""
+    from roost.across import one_node
     from roost.configure import set_config
 
-    set_config(settings(run_dir=run_dir).run_dir, name, value, json=json)
+    set_config(one_node(settings(run_dir=run_dir).run_dir, node), name, value, json=json)
 
 
 @scale.command("shards")
 def scale_shards(
     shards: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_SHARDS)],
+    node: OneNode = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Change the number of shards under load: nobody is disconnected, nothing is lost."""
+    from roost.across import one_node
     from roost.scale import change_shards
 
-    change_shards(settings(run_dir=run_dir).run_dir, shards, json=json)
+    change_shards(one_node(settings(run_dir=run_dir).run_dir, node), shards, json=json)
 
 
 @scale.command("workers")
 def scale_workers(
     workers: Annotated[int, typer.Argument(help="How many there are to be.", min=1, max=MAX_WORKERS)],
+    node: OneNode = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
+    from roost.across import one_node
     from roost.scale import change_workers
 
-    change_workers(settings(run_dir=run_dir).run_dir, workers, json=json)
+    change_workers(one_node(settings(run_dir=run_dir).run_dir, node), workers, json=json)
 
 
 @cli.command()

@@ -1,60 +1,69 @@
 """The commands that look into a running node, and those that act on its clients."""
 
+import re
+from functools import partial
 from typing import Annotated, Final
 
 import typer
 
-from roost.options import Json, cli, setting, settings
+from roost.options import Json, NodeName, cli, setting, settings
 from roost.shared.config import BadSetting
 from roost.shared.inspection import MAX_ROWS
+from roost.shared.setting_texts import EVERY_NODE
 
 MAX_LIMIT: Final = 10_000_000
 """Rows that one command may be asked for."""
+ONE_SOCKET: Final = re.compile(r"\d+\.\d+")
+"""What a node calls a socket: worker and number. Other nodes call others so."""
 Limit = Annotated[int, typer.Option(help="Rows to show.", min=1, max=MAX_LIMIT)]
 
 
 @cli.command()
 def status(
     over: Annotated[float, typer.Option(help="Seconds over which rates are taken; 0 for none.", min=0, max=60)] = 0.5,
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Show a running node: shards, workers, connections, what they do and what holds them up."""
     import msgspec
 
+    from roost.across import show
     from roost.look import look_twice
     from roost.show import print_status
-    from roost.terminal import print_json
 
-    answer, load = look_twice(settings(run_dir=run_dir).run_dir, over)
-    if json:
-        print_json({**msgspec.to_builtins(answer), "load": load})
-    else:
-        print_status(answer, load)
+    show(
+        settings(run_dir=run_dir).run_dir,
+        node,
+        partial(look_twice, over=over),
+        lambda look: print_status(*look),
+        json=json,
+        as_json=lambda look: {**msgspec.to_builtins(look[0]), "load": look[1]},
+    )
 
 
 @cli.command()
-def tree(run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
+def tree(node: NodeName = None, run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
     """Show the supervision tree with restarts, down to listeners, sockets and channels."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.inspection import AskTree, NodeTree
     from roost.show_tree import print_tree
-    from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskTree(), NodeTree)
-    print_json(answer) if json else print_tree(answer)
+    look = partial(ask_node, question=AskTree(), answer=NodeTree)
+    show(settings(run_dir=run_dir).run_dir, node, look, print_tree, json=json)
 
 
 @cli.command()
-def routes(run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
+def routes(node: NodeName = None, run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
     """Show the mounts, their transports, topic patterns and classes."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.inspection import AskRoutes, Routes
     from roost.show_tree import print_routes
-    from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskRoutes(), Routes)
-    print_json(answer) if json else print_routes(answer)
+    look = partial(ask_node, question=AskRoutes(), answer=Routes)
+    show(settings(run_dir=run_dir).run_dir, node, look, print_routes, json=json)
 
 
 @cli.command()
@@ -64,54 +73,56 @@ def topics(
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
     limit: Limit = 100,
     offset: Annotated[int, typer.Option(help="Rows to leave out first.", min=0)] = 0,
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """List the topics that have subscribers, however many there are."""
-    from roost.terminal import print_json
+    from roost.across import show
     from roost.topics import ORDERS, print_topics
     from roost.topics import topics as count
 
     if sort not in ORDERS:
         raise BadSetting(f"--sort must be one of {', '.join(ORDERS)}, not {sort!r}")
-    directory = settings(run_dir=run_dir).run_dir
-    answer = count(directory, prefix, sort, reverse=reverse, limit=limit, offset=offset)
-    print_json(answer) if json else print_topics(answer, offset)
+    look = partial(count, prefix=prefix, order=sort, reverse=reverse, limit=limit, offset=offset)
+    show(settings(run_dir=run_dir).run_dir, node, look, partial(print_topics, offset=offset), json=json)
 
 
 @cli.command()
 def subscribers(
     topic: Annotated[str, typer.Argument(help="The topic.")],
     limit: Limit = MAX_ROWS,
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """List the subscribers of a topic, by shard and worker."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.inspection import AskSubscribers, Subscribers
     from roost.show_sockets import print_subscribers
-    from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskSubscribers(topic, limit), Subscribers)
-    print_json(answer) if json else print_subscribers(answer)
+    look = partial(ask_node, question=AskSubscribers(topic, limit), answer=Subscribers)
+    show(settings(run_dir=run_dir).run_dir, node, look, print_subscribers, json=json)
 
 
 @cli.command()
 def socket(
     name: Annotated[str, typer.Argument(help="WORKER.NUMBER, or the id the application gave.", metavar="ID")],
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Show one socket: channels, assigns (filtered as in logs), what waits, last events."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.failures import CannotStart
     from roost.shared.inspection import AskSockets, Sockets
     from roost.show_sockets import print_sockets
-    from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskSockets(name), Sockets)
-    print_json(answer) if json else print_sockets(answer)
-    if not (answer.total or answer.gone or answer.silent):
+    look = partial(ask_node, question=AskSockets(name), answer=Sockets)
+    answers = show(settings(run_dir=run_dir).run_dir, node, look, print_sockets, json=json)
+    if not any(answer.total or answer.gone or answer.silent for answer in answers):
         raise CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")
 
 
@@ -119,21 +130,34 @@ def socket(
 def client(
     address: Annotated[str, typer.Argument(help="An address, or a network such as 10.0.0.0/8.", metavar="IP")],
     limit: Limit = MAX_ROWS,
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """List the sockets of an address; behind a trusted proxy, the client's own."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.inspection import AskClient, ClientSockets, as_network
     from roost.show_sockets import print_client
-    from roost.terminal import print_json
 
     try:
         network = str(as_network(address))
     except ValueError:
         raise BadSetting(f"{address!r} is no address, such as 10.0.0.7 or fd00::7, and no network") from None
-    answer = ask_node(settings(run_dir=run_dir).run_dir, AskClient(network, limit), ClientSockets)
-    print_json(answer) if json else print_client(answer)
+    look = partial(ask_node, question=AskClient(network, limit), answer=ClientSockets)
+    show(settings(run_dir=run_dir).run_dir, node, look, print_client, json=json)
+
+
+@cli.command()
+def nodes(run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
+    """Show the cluster as this node sees it: the engine, the other nodes, what came from them and what was lost."""
+    from roost.node import ask_node
+    from roost.shared.cluster import AskCluster, ClusterStatus
+    from roost.show_cluster import print_nodes
+    from roost.terminal import print_json
+
+    answer = ask_node(settings(run_dir=run_dir).run_dir, AskCluster(), ClusterStatus)
+    print_json(answer) if json else print_nodes(answer)
 
 
 @cli.command()
@@ -144,7 +168,7 @@ def broadcast(
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
-    """Broadcast an event to all subscribers of a topic, as `endpoint.broadcast` does."""
+    """Broadcast an event to all subscribers of a topic on all nodes, as `endpoint.broadcast` does."""
     import msgspec
 
     from roost.node import ask_node
@@ -163,19 +187,22 @@ def broadcast(
 @cli.command()
 def disconnect(
     name: Annotated[str, typer.Argument(help="WORKER.NUMBER, or the id the application gave.", metavar="ID")],
+    node: NodeName = None,
     run_dir: str | None = setting("run_dir"),
     json: Json = False,
 ) -> None:
     """Close a socket, or all sockets of one id; their clients may come back."""
+    from roost.across import show
     from roost.node import ask_node
     from roost.shared.failures import CannotStart
     from roost.shared.inspection import Disconnected, DisconnectSockets
     from roost.show_sockets import print_disconnected
-    from roost.terminal import print_json
 
-    answer = ask_node(settings(run_dir=run_dir).run_dir, DisconnectSockets(name), Disconnected)
-    print_json(answer) if json else print_disconnected(answer)
-    if not (answer.sockets or answer.silent):
+    if node == EVERY_NODE and ONE_SOCKET.fullmatch(name):
+        raise BadSetting(f"{name} is another socket on each node: name one by --node")
+    look = partial(ask_node, question=DisconnectSockets(name), answer=Disconnected)
+    answers = show(settings(run_dir=run_dir).run_dir, node, look, print_disconnected, json=json)
+    if not any(answer.sockets or answer.silent for answer in answers):
         raise CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")
 
 

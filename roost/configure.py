@@ -7,12 +7,12 @@ from typing import Final
 from honcho import environ
 from msgspec.structs import replace
 
-from roost.node import ask_node
+from roost.node import Where, ask_node
 from roost.shared.config import BadSetting, Machine
 from roost.shared.control import AskConfig, ConfigRow, SetConfig
 from roost.shared.failures import CannotStart
 from roost.shared.settings_table import PREFIX, SettingRow, complaints, settings_table
-from roost.show import print_config, print_settings
+from roost.show import print_settings
 from roost.terminal import print_json
 
 RUNNING: Final = "the running node"
@@ -57,19 +57,19 @@ def _differs(row: SettingRow, live: str | None) -> bool:
     return live is not None and live.removesuffix(".0") != row.value.removesuffix(".0")
 
 
-def get_config(run_dir: str, name: str | None, *, json: bool) -> None:
-    """Print one setting's value, or a table of all. Raises CannotStart."""
-    rows = ask_node(run_dir, AskConfig(), list[ConfigRow])
+def get_config(where: Where, name: str | None) -> list[ConfigRow]:
+    """One setting, or all. Raises CannotStart."""
+    rows = ask_node(where, AskConfig(), list[ConfigRow])
     if name is not None:
         rows = [row for row in rows if row.name == _plain(name)]
         if not rows:
             raise CannotStart(f"there is no {name} that can be changed in a running node; see `roost config get`")
-    print_json(rows) if json else print_config(rows, values_only=name is not None)
+    return rows
 
 
-def set_config(run_dir: str, name: str, value: str, *, json: bool) -> None:
+def set_config(where: Where, name: str, value: str, *, json: bool) -> None:
     """Change a setting; as JSON, print all of them. Raises CannotStart with the sentence that refuses it."""
-    rows = ask_node(run_dir, SetConfig(_plain(name), value), list[ConfigRow])
+    rows = ask_node(where, SetConfig(_plain(name), value), list[ConfigRow])
     if json:
         print_json(rows)
 

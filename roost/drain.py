@@ -4,7 +4,7 @@ import time
 
 from rich.console import Console
 
-from roost.node import ask_node
+from roost.node import Where, ask_node
 from roost.scale import LOOK_PERIOD, Progress
 from roost.shared.control import AskDrain, DrainGateway
 from roost.shared.drain import DrainPhase, DrainStatus
@@ -12,14 +12,14 @@ from roost.shared.failures import CannotStart
 from roost.terminal import print_json
 
 
-def drain(run_dir: str, *, json: bool) -> None:
+def drain(where: Where, *, json: bool) -> None:
     """Drain the gateway and wait until all clients are gone. Raises CannotStart if it is called off meanwhile."""
-    status = ask_node(run_dir, DrainGateway(on=True), DrainStatus)
+    status = ask_node(where, DrainGateway(on=True), DrainStatus)
     with Progress(Console(stderr=json)) as progress:
         while status.phase is DrainPhase.DRAINING:
             progress.show(f"draining, {status.seconds:.1f} s, {status.left:,} of {status.clients:,} clients left")
             time.sleep(LOOK_PERIOD)
-            status = ask_node(run_dir, AskDrain(), DrainStatus)
+            status = ask_node(where, AskDrain(), DrainStatus)
     if status.phase is DrainPhase.OPEN:
         raise CannotStart("the drain was called off: clients are let in again")
     said = (
@@ -29,9 +29,9 @@ def drain(run_dir: str, *, json: bool) -> None:
     print_json(status) if json else _say(said)
 
 
-def admit(run_dir: str, *, json: bool) -> None:
+def admit(where: Where, *, json: bool) -> None:
     """Let clients in again. Raises CannotStart."""
-    status = ask_node(run_dir, DrainGateway(on=False), DrainStatus)
+    status = ask_node(where, DrainGateway(on=False), DrainStatus)
     print_json(status) if json else _say("clients are let in")
 
 

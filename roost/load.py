@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from roost.shared.control import NodeStatus, ShardStatus, WorkerStatus
+from roost.shared.measurements import NodeMeasurements, Usage
 
 FULL: Final = 0.9
 """Share of a core from which a process is said to be the bottleneck."""
@@ -54,7 +55,8 @@ class Load(msgspec.Struct, frozen=True):
     """How busy a node was between two looks."""
 
     seconds: float
-    cores: int
+    cores: int | None
+    """Of the machine, None if it is another one."""
     processes: dict[int, ProcessLoad]
     """By pid; none where the system does not tell."""
     workers: dict[int, WorkerRates]
@@ -80,7 +82,25 @@ def pids(status: NodeStatus) -> list[int]:
     return [status.pid, *(shard.pid for shard in status.shards), *workers]
 
 
-def compare(before: Look, after: Look, cores: int) -> Load:
+def used_elsewhere(status: NodeStatus, measured: NodeMeasurements) -> dict[int, Used]:
+    """By process, as the processes of a node on another machine measured it themselves."""
+    usages: dict[int, Usage] = {}
+    if status.gateway is not None:
+        usages[status.gateway.pid] = measured.usage
+    if measured.broker is not None:
+        usages[status.pid] = measured.broker.usage
+        shards = {(shard.slot, shard.incarnation): shard.pid for shard in status.shards}
+        for shard in measured.broker.shards:
+            if (pid := shards.get((shard.slot, shard.incarnation))) is not None:
+                usages[pid] = shard.usage
+    workers = {worker.number: worker.pid for worker in _workers(status)}
+    for worker in measured.workers.values():
+        if (pid := workers.get(worker.number)) is not None:
+            usages[pid] = worker.usage
+    return {pid: Used(usage.cpu_seconds, usage.resident_bytes) for pid, usage in usages.items()}
+
+
+def compare(before: Look, after: Look, cores: int | None) -> Load:
     """What the node did from one look to the next."""
     seconds = max(after.time - before.time, 1e-9)
     processes = {
@@ -109,7 +129,7 @@ def bottlenecks(before: NodeStatus, after: NodeStatus, load: Load) -> list[str]:
     """What holds the node up, and what would help."""
     said = []
     whole = sum(process.cpu for process in load.processes.values())
-    machine_full = whole >= FULL_MACHINE * load.cores
+    machine_full = load.cores is not None and whole >= FULL_MACHINE * load.cores
     if machine_full:
         said.append(f"the node uses {whole:.1f} of {load.cores} cores: a larger machine would help, more processes not")
     for shard in after.shards:

@@ -1,12 +1,14 @@
-"""A running node as the command line sees it: its control socket."""
+"""A running node as the command line sees it: its control socket, and by way of it the other nodes of its cluster."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NamedTuple, NoReturn, TypeVar
 
+from roost.shared.cluster import AskNode
 from roost.shared.control import Message, Stop
+from roost.shared.envelopes import encode_message
 from roost.shared.failures import CannotStart
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import RunDirectory
@@ -19,18 +21,30 @@ STOP_MARGIN: Final = 5.0
 T = TypeVar("T")
 
 
-def ask_node(run_dir: str, question: Message, answer: type[T]) -> T:
+class Elsewhere(NamedTuple):
+    """Another node of the cluster of the node that runs in a directory."""
+
+    run_dir: str
+    node: str
+
+
+Where = str | Elsewhere
+"""Which node is meant: the one that runs in a directory, or by way of it another."""
+
+
+def ask_node(where: Where, question: Message, answer: type[T]) -> T:
     """Ask the broker. Raises CannotStart if there is none, or if it does not answer."""
-    return asyncio.run(_ask(run_dir, question, answer))
+    return asyncio.run(_ask(where, question, answer))
 
 
 @contextlib.asynccontextmanager
-async def connected_node(run_dir: str) -> AsyncIterator["Node"]:
+async def connected_node(where: Where) -> AsyncIterator["Node"]:
     """A running node, for several questions. Raises CannotStart if there is none."""
+    run_dir, node = (where, None) if isinstance(where, str) else where
     link = await _link(run_dir)
     serving = asyncio.ensure_future(link.serve(_ignore, _refuse))
     try:
-        yield Node(run_dir, link)
+        yield Node(run_dir, link, node)
     finally:
         link.close()
         await serving
@@ -39,20 +53,30 @@ async def connected_node(run_dir: str) -> AsyncIterator["Node"]:
 class Node:
     """The broker of a running node."""
 
-    def __init__(self, run_dir: str, link: Link) -> None:
+    def __init__(self, run_dir: str, link: Link, node: str | None = None) -> None:
+        """With a name it is another node of the cluster, which is asked by way of this broker."""
         self._run_dir = run_dir
         self._link = link
+        self._node = node
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its processes are those of this machine."""
+        return self._node is None
 
     async def ask(self, question: Message, answer: type[T]) -> T:
         """The broker's answer. Raises CannotStart, with its sentence if it refuses."""
         try:
-            return await self._link.ask(question, answer, ANSWER_LIMIT)
+            return await self._link.ask(self._carried(question), answer, ANSWER_LIMIT)
         except Refused as refused:
             raise CannotStart(str(refused)) from None
         except LinkClosed:
             raise CannotStart(f"the node in {self._run_dir} stopped before it answered") from None
         except TimeoutError:
             raise CannotStart(f"the broker in {self._run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
+
+    def _carried(self, question: Message) -> Message:
+        return question if self._node is None else AskNode(self._node, encode_message(question))
 
 
 def stop_node(run_dir: str, limit: float) -> None:
@@ -63,8 +87,8 @@ def stop_node(run_dir: str, limit: float) -> None:
     asyncio.run(_stop(run_dir, limit + STOP_MARGIN))
 
 
-async def _ask(run_dir: str, question: Message, answer: type[T]) -> T:
-    async with connected_node(run_dir) as node:
+async def _ask(where: Where, question: Message, answer: type[T]) -> T:
+    async with connected_node(where) as node:
         return await node.ask(question, answer)
 
 

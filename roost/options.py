@@ -24,6 +24,10 @@ config: Final = typer.Typer(help="Show all settings; check a file of them; read 
 cli.add_typer(config, name="config")
 _SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
 
+NodeName = Annotated[
+    str | None, typer.Option("--node", help="Ask this other node of the cluster, or all.", metavar="NAME|all")
+]
+OneNode = Annotated[str | None, typer.Option("--node", help="Another node of the cluster.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from rich.console import Console
 
-from roost.node import ask_node
+from roost.node import Where, ask_node
 from roost.shared.control import (
     AskResharding,
     AskWorkerChange,
@@ -54,15 +54,15 @@ class Progress:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def change_shards(run_dir: str, shards: int, *, json: bool) -> None:
+def change_shards(where: Where, shards: int, *, json: bool) -> None:
     """Change the number of shards and wait until that is done. Raises CannotStart when the node refuses or gives up."""
-    change = ask_node(run_dir, ScaleShards(shards), ReshardingStatus)
+    change = ask_node(where, ScaleShards(shards), ReshardingStatus)
     epoch = change.epoch
     with Progress(Console(stderr=json)) as progress:
         while change.phase in (Resharding.PREPARING, Resharding.CHANGING_OVER):
             progress.show(_progress(change))
             time.sleep(LOOK_PERIOD)
-            change = ask_node(run_dir, AskResharding(), ReshardingStatus)
+            change = ask_node(where, AskResharding(), ReshardingStatus)
             if change.epoch != epoch:
                 raise CannotStart("another change of the number of shards has begun since")
     if change.phase is Resharding.ABORTED:
@@ -73,15 +73,15 @@ def change_shards(run_dir: str, shards: int, *, json: bool) -> None:
         Console().print(f"{change.shards_before} -> {change.shards} shards in {change.seconds:.2f} s")
 
 
-def change_workers(run_dir: str, workers: int, *, json: bool) -> None:
+def change_workers(where: Where, workers: int, *, json: bool) -> None:
     """Change the number of workers and wait until that is done. Raises CannotStart as `change_shards` does."""
-    change = ask_node(run_dir, ScaleWorkers(workers), WorkerChange)
+    change = ask_node(where, ScaleWorkers(workers), WorkerChange)
     number = change.number
     with Progress(Console(stderr=json)) as progress:
         while change.phase in (WorkerChangePhase.STARTING, WorkerChangePhase.DRAINING):
             progress.show(_worker_progress(change))
             time.sleep(LOOK_PERIOD)
-            change = ask_node(run_dir, AskWorkerChange(), WorkerChange)
+            change = ask_node(where, AskWorkerChange(), WorkerChange)
             if change.number != number:
                 raise CannotStart("another change of the number of workers has begun since")
     if change.phase is WorkerChangePhase.ABORTED:

@@ -14,7 +14,7 @@ from roost.terminal import console, duration, number, print_silent, size, table,
 def print_status(status: NodeStatus, load: Load) -> None:
     """The node, its shards, its workers, and what holds it up."""
     out = console()
-    out.print(f"Roost {status.version}, up {duration(status.uptime)}, {load.cores} cores")
+    out.print(f"Roost {status.version}, up {duration(status.uptime)}" + (f", {load.cores} cores" if load.cores else ""))
     supervisors = [("broker", status.pid), *([("gateway", status.gateway.pid)] if status.gateway else [])]
     for name, pid in supervisors:
         used = load.processes.get(pid)

@@ -1,9 +1,22 @@
-"""What `roost status` prints about the other nodes."""
+"""What `roost status` and `roost nodes` print about the other nodes."""
+
+from typing import Final
 
 from rich.console import Console
 
 from roost.shared.cluster import ClusterStatus, EngineState
-from roost.terminal import duration, number, size, table, visible
+from roost.terminal import console, duration, number, size, table, visible
+
+MINUTE: Final = 60.0
+"""Seconds."""
+
+
+def print_nodes(cluster: ClusterStatus) -> None:
+    """The cluster alone, with what went out."""
+    out = console()
+    print_cluster(out, cluster)
+    found = f", the engine lost and found {number(cluster.reconnects)} times" if cluster.reconnects else ""
+    out.print(f"{number(cluster.buckets)} buckets heard, {number(cluster.sent)} publishes sent{found}")
 
 
 def print_cluster(out: Console, cluster: ClusterStatus) -> None:
@@ -23,7 +36,7 @@ def print_cluster(out: Console, cluster: ClusterStatus) -> None:
     for row in cluster.nodes:
         counts = (row.received, row.duplicates, row.lost, row.unknown_gaps)
         state = "up" if row.up else "gone"
-        shown.add_row(visible(row.node), state, row.version, f"{row.heard:.1f} s ago", *map(number, counts))
+        shown.add_row(visible(row.node), state, row.version, _ago(row.heard), *map(number, counts))
     out.print(shown)
 
 
@@ -41,3 +54,7 @@ def _state(cluster: ClusterStatus) -> str:
 
 def _style(cluster: ClusterStatus) -> str:
     return "" if cluster.state is EngineState.CONNECTED else "yellow"
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.1f} s ago" if seconds < MINUTE else f"{duration(seconds)} ago"

@@ -12,7 +12,21 @@ from rich.table import Table
 WORDS: Final = frozenset(
     {
         *("topic", "shard", "state", "lane", "worker", "id", "address", "class", "transport", "since", "socket"),
-        *("pattern", "channel", "event", "assigns", "setting", "meaning", "value", "from", "path", "what", "says"),
+        *(
+            "pattern",
+            "channel",
+            "event",
+            "assigns",
+            "setting",
+            "meaning",
+            "value",
+            "from",
+            "path",
+            "what",
+            "says",
+            "node",
+            "version",
+        ),
     }
 )
 """Columns that stand at the left; numbers stand at the right."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roost.node import connected_node
+from roost.node import Where, connected_node
 from roost.shared.inspection import TopicCount, TopicPages
 from roost.shared.topic_walk import TopicWalk
 from roost.terminal import console, number, print_silent, table, visible
@@ -29,9 +29,9 @@ class Topics(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
-def topics(run_dir: str, prefix: str, order: str, *, reverse: bool, limit: int, offset: int) -> Topics:
+def topics(where: Where, prefix: str, order: str, *, reverse: bool, limit: int, offset: int) -> Topics:
     """Count the topics that begin so, and sort them. Raises CannotStart."""
-    return page(asyncio.run(_walk(run_dir, prefix)), order, reverse=reverse, limit=limit, offset=offset)
+    return page(asyncio.run(_walk(where, prefix)), order, reverse=reverse, limit=limit, offset=offset)
 
 
 def page(walk: TopicWalk, order: str, *, reverse: bool, limit: int, offset: int) -> Topics:
@@ -59,9 +59,9 @@ def print_topics(answer: Topics, offset: int) -> None:
     print_silent(out, answer.silent)
 
 
-async def _walk(run_dir: str, prefix: str) -> TopicWalk:
+async def _walk(where: Where, prefix: str) -> TopicWalk:
     walk = TopicWalk(prefix)
-    async with connected_node(run_dir) as node:
+    async with connected_node(where) as node:
         while question := walk.question:
             walk.take(await node.ask(question, TopicPages))
     return walk

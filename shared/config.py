@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
-from roost.shared.setting_texts import read_engine_urls, read_name, read_proxies
+from roost.shared.setting_texts import read_engine_urls, read_name, read_node, read_proxies
 
 MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
@@ -281,7 +281,7 @@ class Settings:
     node: str = _setting(
         "ROOST_NODE",
         "name of the node, which no other node of its cluster has",
-        read_name,
+        read_node,
         lambda machine: machine.host_name,
     )
     cluster_name: str = _setting(

@@ -6,6 +6,8 @@ from typing import Final
 
 MAX_NAME_BYTES: Final = 255
 """Of the name of a node or a cluster."""
+EVERY_NODE: Final = "all"
+"""Instead of a node's name, in commands."""
 
 
 def read_engine_urls(text: str) -> tuple[str, ...]:
@@ -21,6 +23,13 @@ def read_name(text: str) -> str:
     """The name of a node or a cluster."""
     if not text.isprintable() or " " in text or not 1 <= len(text.encode()) <= MAX_NAME_BYTES:
         raise ValueError(f"1 to {MAX_NAME_BYTES} bytes of text that can be printed, without spaces")
+    return text
+
+
+def read_node(text: str) -> str:
+    """The name of a node: commands take `all` for every node."""
+    if read_name(text) == EVERY_NODE:
+        raise ValueError(f"another name than {EVERY_NODE}, which stands for every node")
     return text
 
 

@@ -1,16 +1,26 @@
 """Rates are differences, and what holds a node up is said where it does, and only there."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
-from roost.load import Look, Used, compare, pids
+from roost.load import Look, Used, compare, pids, used_elsewhere
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.control import GatewayStatus, NodeStatus, ShardStatus, WorkerStatus
+from roost.shared.measurements import (
+    BrokerMeasurements,
+    NodeMeasurements,
+    ShardMeasurements,
+    Usage,
+    WorkerMeasurements,
+)
 from roost.shared.shard_map import ShardMap, Slot
 
 CORES = 8
+T = TypeVar("T")
 
 
 def shard(number: int = 0, *, published: int = 0, fanout: int = 0, open_: bool = True) -> ShardStatus:
@@ -122,3 +132,27 @@ def test_a_shard_that_waits_is_named() -> None:
 def test_processes_that_are_new_have_no_rates() -> None:
     load = compare(look(1, node([shard(0)], [worker(1)])), look(2, node([shard(1)], [worker(2)])), CORES)
     assert (load.workers, load.shards) == ({}, {})
+
+
+def measured(kind: type[T], **known: Any) -> T:
+    """Measurements of which only some matter."""
+    return kind(**{place.name: 0 for place in fields(kind)} | known)  # type: ignore[arg-type]
+
+
+def test_what_another_machine_is_used_is_what_its_processes_measured_themselves() -> None:
+    usage = iter(Usage(float(number), 1000 * number) for number in range(1, 9))
+    shards = tuple(
+        measured(ShardMeasurements, slot=Slot(0, number), incarnation=incarnation, usage=next(usage))
+        for number, incarnation in ((0, 1), (1, 2))
+    )
+    workers = {f"worker {number}": measured(WorkerMeasurements, number=number, usage=next(usage)) for number in (1, 9)}
+    broker = measured(BrokerMeasurements, usage=next(usage), shards=shards)
+    whole = measured(NodeMeasurements, usage=next(usage), workers=workers, broker=broker)
+    used = used_elsewhere(node([shard(0), shard(1)], [worker(1), worker(2)]), whole)
+    assert used == {100: Used(1, 1000), 201: Used(3, 3000), 1: Used(5, 5000), 2: Used(6, 6000)}
+
+
+def test_how_full_another_machine_is_nobody_claims_to_know() -> None:
+    full = compare(look(1, node([shard()]), {100: 8.0}), look(2, node([shard()]), {100: 8.0}), None)
+    assert [sentence for sentence in full.warnings if "larger machine" in sentence] == []
+    assert any(sentence.startswith("shard 0/0 uses 800% of a core") for sentence in full.warnings)

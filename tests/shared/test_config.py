@@ -95,7 +95,7 @@ def test_every_setting_has_a_meaning(place: object) -> None:
         *(("ROOST_WORKERS", text) for text in ("0", "65", "two", "")),
         *(("ROOST_STALL_LIMIT", text) for text in ("0", "0.4", "3601", "1e3", "-1", "nan", "inf", "ten", "", " 1")),
         *(("ROOST_HOST", text) for text in ("", "local\0host")),
-        *(("ROOST_NODE", text) for text in ("", "a b", "a\n", "a\0", "a\ud800", "ü" * 128)),
+        *(("ROOST_NODE", text) for text in ("", "a b", "a\n", "a\0", "a\ud800", "ü" * 128, "all")),
         *(("ROOST_RUN_DIR", text) for text in ("", "/run\0/roost")),
         *(
             ("ROOST_TRUSTED_PROXIES", text)

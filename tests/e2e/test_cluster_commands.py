@@ -1,0 +1,69 @@
+"""Commands across the nodes of a real cluster: asked of one node, answered by the others, the silent ones named."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import cluster
+from tests.e2e.node import Node, wait_for
+from tests.e2e.raw import RawClient
+from tests.engines import NatsServer
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Node]]:
+    with NatsServer() as engine, cluster(engine, "a", "b") as nodes:
+        yield nodes
+
+
+async def ask(node: Node, *arguments: str) -> Any:
+    return await asyncio.to_thread(node.ask, *arguments)
+
+
+async def test_commands_look_at_the_others_and_act_on_them(nodes: list[Node]) -> None:
+    a, b = nodes
+    async with RawClient(a.url) as one, RawClient(b.url) as two:
+        await one.join("room:a")
+        await two.join("room:b")
+        topics = await ask(a, "topics", "room:", "--node", "all")
+        assert {name: [row["topic"] for row in one["topics"]] for name, one in topics["nodes"].items()} == {
+            "a": ["room:a"],
+            "b": ["room:b"],
+        }
+        assert topics["silent"] == {}
+        (found,) = (await ask(a, "client", "127.0.0.1", "--node", "b"))["sockets"]
+        assert (await ask(a, "disconnect", found["socket"], "--node", "b"))["sockets"] == [found["socket"]]
+        await two.closed()
+        assert (await ask(b, "subscribers", "room:a", "--node", "a"))["total"] == 1
+    status = await ask(a, "status", "--node", "b")
+    assert b.broker is not None
+    assert status["pid"] == b.broker.pid
+    pids = {status["pid"], status["gateway"]["pid"], *(one["pid"] for one in status["gateway"]["workers"])}
+    assert pids <= set(map(int, status["load"]["processes"]))
+    shown = await ask(a, "nodes")
+    assert (shown["node"], shown["state"], [row["node"] for row in shown["nodes"]]) == ("a", "connected", ["b"])
+
+
+def test_nodes_that_do_not_answer_are_named(nodes: list[Node]) -> None:
+    a, b = nodes
+    unknown = a.run("routes", "--node", "z")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("node z cannot be reached")
+    assert b.broker is not None
+    os.kill(b.broker.pid, signal.SIGSTOP)
+    try:
+        result = a.run("routes", "--node", "all", "--json")
+    finally:
+        os.kill(b.broker.pid, signal.SIGCONT)
+    answer = json.loads(result.stdout)
+    assert (result.returncode, set(answer["nodes"]), set(answer["silent"])) == (1, {"a"}, {"b"})
+    b.stop_processes()
+    wait_for(lambda: [row["up"] for row in a.ask("nodes")["nodes"]] == [False], "b is down", a.logged)
+    shown = a.run("routes", "--node", "all")
+    assert shown.returncode == 1
+    assert "node b is down, last heard 0:00:" in shown.stdout
