@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from roost.shared.control import AskStatus, Ping, WorkerStatus
 from roost.shared.inspection import (
     AskClient,
+    AskPresences,
     AskRoutes,
     AskSlowestClients,
     AskSockets,
@@ -16,6 +17,7 @@ from roost.shared.inspection import (
     Disconnected,
     DisconnectSockets,
     GatewayTree,
+    Presences,
     ProcessBranch,
     Routes,
     SlowestClients,
@@ -44,6 +46,8 @@ async def inspect(workers: Supervisor, app: str, question: WorkerQuestion) -> An
             return await _client(workers, question)
         case AskSlowestClients():
             return await _slowest(workers, question)
+        case AskPresences():
+            return await _ask(await first_that_works(workers), question, Presences)
         case AskRoutes():
             return await _routes(workers)
         case AskTree():
@@ -140,7 +144,7 @@ async def first_that_works(workers: Supervisor) -> Child:
     raise Refused("no worker answers" if asking else "there is no worker")
 
 
-async def _ask(worker: Child, question: AskRoutes, answer: type[T]) -> T:
+async def _ask(worker: Child, question: AskRoutes | AskPresences, answer: type[T]) -> T:
     try:
         return await worker.link.ask(question, answer, ANSWER_LIMIT)
     except (LinkClosed, TimeoutError):

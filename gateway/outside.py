@@ -21,6 +21,10 @@ class MayBeLost(Refused):
     """The worker has gone, or is silent: whether it had published is not known."""
 
 
+class KeyTaken(Refused):
+    """The key stands for another request, or for one that is being carried out."""
+
+
 class OutsidePublishing:
     """What is published for others, of one gateway."""
 
@@ -38,7 +42,7 @@ class OutsidePublishing:
         content = hashlib.sha256(msgspec.msgpack.encode(question.events)).digest()
         match self._repeats.begin(question.key, content, now):
             case str(why):
-                raise Refused(why)
+                raise KeyTaken(why)
             case Broadcasted(worker, publish):
                 return Broadcasted(worker, publish, repeated=True)
         try:

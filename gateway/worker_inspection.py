@@ -29,6 +29,7 @@ from roost.shared.frames import CloseCode
 from roost.shared.inspection import (
     MAX_ROWS,
     AskClient,
+    AskPresences,
     AskRoutes,
     AskSlowestClients,
     AskSockets,
@@ -45,6 +46,8 @@ from roost.shared.inspection import (
     GoneSocket,
     MountRow,
     OutsideEvent,
+    Presences,
+    PresentKey,
     Routes,
     SlowestClients,
     SocketRow,
@@ -89,6 +92,8 @@ class WorkerInspection:
                 return await self._client(network, limit)
             case AskSlowestClients(limit):
                 return await self._slowest(limit)
+            case AskPresences(topic, limit):
+                return self._presences(topic, limit)
             case AskRoutes():
                 return self._routes()
             case AskTree():
@@ -252,6 +257,15 @@ class WorkerInspection:
         return WorkerTree(start.number, listeners, dict(sockets), dict(channels), http)
 
     # Acting
+
+    def _presences(self, topic: str, limit: int) -> Presences:
+        """As it is tracked: what `fetch` would add is for clients."""
+        rows = [
+            PresentKey(presence.name, key, entries["metas"])
+            for presence in self._runtime.endpoint.presences
+            for key, entries in sorted(presence.tracked(topic).items())
+        ]
+        return Presences(len(rows), tuple(rows[:limit]))
 
     async def _broadcast(self, events: tuple[OutsideEvent, ...]) -> Broadcasted:
         uplink = self._uplink

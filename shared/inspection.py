@@ -4,7 +4,7 @@ Whoever looks, a command or a page, asks these. `control` puts them among the me
 """
 
 import ipaddress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -237,6 +237,33 @@ class SlowestClients(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
+# Who is present: any worker knows
+
+
+class AskPresences(_Message, frozen=True):
+    """To the broker, on to the gateway and one worker. Answered by `Presences`."""
+
+    topic: str
+    limit: int = MAX_ROWS
+
+
+class PresentKey(msgspec.Struct, frozen=True):
+    """Who is present under one key."""
+
+    presence: str
+    """The name of the presence: its module and class."""
+    key: str
+    metas: list[dict[str, Any]]
+
+
+class Presences(msgspec.Struct, frozen=True):
+    """Who is present in a topic, as one worker knows it."""
+
+    total: int
+    """Keys; rows beyond the limit are left out."""
+    present: tuple[PresentKey, ...]
+
+
 # What serves what
 
 
@@ -368,7 +395,9 @@ class Disconnected(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
-WorkerQuestion = AskTree | AskSubscribers | AskSockets | AskClient | AskSlowestClients | AskRoutes | DisconnectSockets
+WorkerQuestion = (
+    AskTree | AskSubscribers | AskSockets | AskClient | AskSlowestClients | AskPresences | AskRoutes | DisconnectSockets
+)
 """What a gateway answers by asking its workers."""
 GatewayQuestion = WorkerQuestion | BroadcastEvents
 """What a gateway answers, and its workers too."""

@@ -114,8 +114,12 @@ class Presence:
 
     async def list(self, topic: str | Channel[Any]) -> Presences:
         """Who is in a topic, or in that of a channel: `{key: {"metas": [...]}}`, as this worker knows it now."""
-        presences = decode_presences(self._served().tracker.presences.text(_read(topic)))
+        presences = self.tracked(_read(topic))
         return await self.fetch(_read(topic), presences) if self.fetches else presences
+
+    def tracked(self, topic: str) -> Presences:
+        """Who is in a topic, without what `fetch` adds."""
+        return decode_presences(self._served().tracker.presences.text(topic))
 
     async def get_by_key(self, topic: str | Channel[Any], key: str | int) -> dict[str, Any] | None:
         """The presence under one key: `{"metas": [...]}`; None if nobody is."""

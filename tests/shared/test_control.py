@@ -74,6 +74,7 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     inspection.AskTopicPage: (text, st.none() | numbers),
     inspection.AskTree: (),
     inspection.AskRoutes: (),
+    inspection.AskPresences: (text, numbers),
     inspection.AskSubscribers: (text, numbers),
     inspection.AskSockets: (text,),
     inspection.AskClient: (text, numbers),
