@@ -6,8 +6,13 @@ from starlette.applications import Starlette
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+HERE = Path(__file__).parent
+
 
 def page(name):
-    """An app that serves a file of this folder."""
-    path = Path(__file__).with_name(name)
-    return Starlette(routes=[Route("/", lambda request: FileResponse(path))])
+    """An app that serves a file of this folder, and the script that pages share."""
+    return Starlette(routes=[Route("/", _file(name)), Route("/channels.js", _file("channels.js"))])
+
+
+def _file(name):
+    return lambda request: FileResponse(HERE / name)

@@ -1,0 +1,36 @@
+"""A worker of `examples.jobs`: is given jobs, and tells whoever waits how far it is, from a process of its own.
+
+python -m examples.jobs_worker
+"""
+
+import asyncio
+import os
+
+from examples.jobs import QUEUE
+from roost import SyncPubSub
+from roost.client import open_connection
+
+STEPS = 20
+
+
+def work(pubsub, job, page):
+    """Pretends to do something, as a Celery task would: in code that is not async."""
+    import time
+
+    for step in range(1, STEPS + 1):
+        time.sleep(0.1)
+        pubsub.broadcast(page, "progress", {"job": job, "percent": 100 * step // STEPS}, key=f"{job} {step}")
+
+
+async def main():
+    url = f"ws://localhost:{os.environ.get('ROOST_PORT', '4000')}/socket"
+    with SyncPubSub() as pubsub:
+        async with open_connection(url) as connection:
+            queue = await connection.join(QUEUE)
+            print("waiting for jobs", flush=True)  # noqa: T201 - it runs in a terminal
+            async for message in queue:
+                await asyncio.to_thread(work, pubsub, **message.payload)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
