@@ -4,6 +4,7 @@ import asyncio
 import os
 from typing import Any, Final, TypeVar
 
+from roost.shared.acting import Disconnected, DisconnectSockets
 from roost.shared.control import AskStatus, Ping, WorkerStatus
 from roost.shared.inspection import (
     AskClient,
@@ -14,8 +15,6 @@ from roost.shared.inspection import (
     AskSubscribers,
     AskTree,
     ClientSockets,
-    Disconnected,
-    DisconnectSockets,
     GatewayTree,
     Presences,
     ProcessBranch,

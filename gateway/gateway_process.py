@@ -20,6 +20,7 @@ from roost.gateway.outside import OutsidePublishing
 from roost.gateway.reloading import reload_on_change
 from roost.gateway.scaling import WorkerScaling, worker_at
 from roost.gateway.tls import server_context
+from roost.shared.acting import BroadcastEvents
 from roost.shared.cluster import Interest, Listening, MessagesLost, NodeDown, NodePlace, NodeUp
 from roost.shared.config import BadSetting, Settings, live_settings, with_live_setting
 from roost.shared.control import (
@@ -48,7 +49,7 @@ from roost.shared.control import (
 )
 from roost.shared.drain import Pace, stop_times
 from roost.shared.failures import CannotStart
-from roost.shared.inspection import BroadcastEvents, GatewayQuestion
+from roost.shared.inspection import GatewayQuestion
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.measurements import NodeMeasurements

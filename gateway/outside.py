@@ -8,8 +8,8 @@ import msgspec
 
 from roost.gateway.gateway_inspection import first_that_works, silence
 from roost.gateway.repeats import Repeats
+from roost.shared.acting import MAX_OUTSIDE_EVENTS, Broadcasted, BroadcastEvents
 from roost.shared.control import StartWorker
-from roost.shared.inspection import MAX_OUTSIDE_EVENTS, Broadcasted, BroadcastEvents
 from roost.shared.link import LinkClosed, Refused
 from roost.shared.supervisor import Child, Supervisor
 

@@ -22,6 +22,7 @@ from roost.gateway.raw_socket import RawSocket
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.uplink import Uplink
+from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets, OutsideEvent
 from roost.shared.bus import Form, Lane
 from roost.shared.control import StartWorker
 from roost.shared.crossing import check_size
@@ -35,17 +36,12 @@ from roost.shared.inspection import (
     AskSockets,
     AskSubscribers,
     AskTree,
-    Broadcasted,
-    BroadcastEvents,
     ChannelState,
     ClientSockets,
     ControlEvent,
-    Disconnected,
-    DisconnectSockets,
     GatewayQuestion,
     GoneSocket,
     MountRow,
-    OutsideEvent,
     Presences,
     PresentKey,
     Routes,

@@ -172,7 +172,7 @@ def broadcast(
     import msgspec
 
     from roost.node import ask_node
-    from roost.shared.inspection import Broadcasted, BroadcastEvents, OutsideEvent
+    from roost.shared.acting import Broadcasted, BroadcastEvents, OutsideEvent
     from roost.terminal import print_json
 
     try:
@@ -194,8 +194,8 @@ def disconnect(
     """Close a socket, or all sockets of one id; their clients may come back."""
     from roost.across import show
     from roost.node import ask_node
+    from roost.shared.acting import Disconnected, DisconnectSockets
     from roost.shared.failures import CannotStart
-    from roost.shared.inspection import Disconnected, DisconnectSockets
     from roost.show_sockets import print_disconnected
 
     if node == EVERY_NODE and ONE_SOCKET.fullmatch(name):

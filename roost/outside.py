@@ -11,16 +11,10 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 import msgspec
 
 from roost.machine import this_machine
+from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets, OutsideEvent
 from roost.shared.bus import Form
 from roost.shared.config import read_settings
-from roost.shared.inspection import (
-    Broadcasted,
-    BroadcastEvents,
-    Disconnected,
-    DisconnectSockets,
-    GatewayQuestion,
-    OutsideEvent,
-)
+from roost.shared.inspection import GatewayQuestion
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.run_directory import RunDirectory
 from roost.shared.serializer import encode_broadcast

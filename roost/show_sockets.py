@@ -4,15 +4,8 @@ from typing import Final
 
 from rich.console import Console
 
-from roost.shared.inspection import (
-    ClientSockets,
-    ControlEvent,
-    Disconnected,
-    SocketRow,
-    Sockets,
-    SocketState,
-    Subscribers,
-)
+from roost.shared.acting import Disconnected
+from roost.shared.inspection import ClientSockets, ControlEvent, SocketRow, Sockets, SocketState, Subscribers
 from roost.terminal import console, moment, number, print_left_out, print_silent, short, size, table, visible
 
 MAX_NAMED: Final = 20

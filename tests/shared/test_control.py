@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import cluster, control, envelopes, hottest, inspection
+from roost.shared import acting, cluster, control, envelopes, hottest, inspection
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Form, Lane
 from roost.shared.drain import Pace
@@ -79,14 +79,14 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     inspection.AskSockets: (text,),
     inspection.AskClient: (text, numbers),
     inspection.AskSlowestClients: (numbers,),
-    inspection.BroadcastEvents: (
+    acting.BroadcastEvents: (
         st.lists(
-            st.builds(inspection.OutsideEvent, text, text, st.binary(max_size=10), st.sampled_from(Form)), max_size=3
+            st.builds(acting.OutsideEvent, text, text, st.binary(max_size=10), st.sampled_from(Form)), max_size=3
         ).map(tuple),
         st.none() | small,
         text,
     ),
-    inspection.DisconnectSockets: (text,),
+    acting.DisconnectSockets: (text,),
 }
 messages: st.SearchStrategy[control.Message] = st.one_of(
     [st.builds(kind, *fields) for kind, fields in fields_of.items()]

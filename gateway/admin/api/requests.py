@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roost.shared.inspection import MAX_OUTSIDE_EVENTS, BroadcastEvents, OutsideEvent
+from roost.shared.acting import MAX_OUTSIDE_EVENTS, BroadcastEvents, OutsideEvent
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 

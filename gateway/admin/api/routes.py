@@ -19,18 +19,8 @@ from roost.gateway.admin.api.requests import (
     read_name,
 )
 from roost.gateway.outside import KeyTaken
-from roost.shared.inspection import (
-    AskPresences,
-    AskSubscribers,
-    Broadcasted,
-    BroadcastEvents,
-    Disconnected,
-    DisconnectSockets,
-    Presences,
-    Subscribers,
-    TopicCount,
-    TopicPages,
-)
+from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets
+from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers, TopicCount, TopicPages
 from roost.shared.link import Refused
 from roost.shared.topic_walk import TopicWalk
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from roost.gateway.admin.api.access import EVERYTHING, May, bearer, rights_of, token_data
 from roost.gateway.admin.api.document import openapi
 from roost.gateway.admin.api.requests import BadRequest, read_broadcast, read_limit, read_name
-from roost.shared.inspection import BroadcastEvents, OutsideEvent
+from roost.shared.acting import BroadcastEvents, OutsideEvent
 
 ONE = {"topic": "room:a", "event": "news", "payload": {"n": 1}}
 
