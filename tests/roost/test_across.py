@@ -9,20 +9,11 @@ from typing import Any
 import pytest
 
 from roost.cli import main
+from roost.shared.acting import Disconnected, DisconnectSockets
 from roost.shared.cluster import ClusterStatus, EngineState, NodeRow
 from roost.shared.control import AskConfig, AskDrain, ConfigRow, DrainGateway, Message, SetConfig
 from roost.shared.drain import DrainPhase, DrainStatus
-from roost.shared.inspection import (
-    AskRoutes,
-    AskSockets,
-    AskTopics,
-    Disconnected,
-    DisconnectSockets,
-    GoneSocket,
-    Routes,
-    Sockets,
-    TopicPages,
-)
+from roost.shared.inspection import AskRoutes, AskSockets, AskTopics, GoneSocket, Routes, Sockets, TopicPages
 from tests.roost.pretended_cluster import PretendedCluster
 from tests.shared.processes import short_directory
 
