@@ -89,6 +89,7 @@ async def test_an_engine_that_is_killed_and_comes_back(running: Running, phoenix
     meet(running.here, running.there)
     say(here, range(400, 500))
     await there.hears("new_msg", number_payload(499), limit=20)
+    await here.hears("new_msg", number_payload(499))
     await_status(running.here, lambda status: not status.buffered)
     came = heard(there)
     assert heard(here) == list(range(500))
