@@ -51,6 +51,7 @@ class Fanout:
         if topic is None:
             return
         encodings = _Encodings(topic.text, publish)
+        before = self.deliveries
         for worker, audiences in topic.audiences.items():
             due = self.due(worker)
             frames = []
@@ -76,6 +77,8 @@ class Fanout:
             due.deliveries += deliveries
             due.size += ENTRY_BYTES
             due.entries.append(Entry(publisher, publish.number, sender, tuple(frames), tuple(letters), publish.trace))
+        if self.deliveries >= self.hottest.next and self.deliveries > before:
+            self.hottest.look(publish.topic, self.deliveries - before, self.deliveries)
 
     def _tap(self, publisher: int, publish: Publish, tap: Topic) -> None:
         """Give it to who carries it to other nodes; what that one publishes itself came from there.
@@ -94,6 +97,7 @@ class Fanout:
                 letters.append((audience.number, letter))
                 due.deliveries += len(audience.members)
                 self.deliveries += len(audience.members)
+                self.hottest.leave_out(len(audience.members))
             due.size += ENTRY_BYTES + len(letter)
             due.entries.append(Entry(publisher, publish.number, 0, (), tuple(letters), publish.trace))
 

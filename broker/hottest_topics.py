@@ -1,6 +1,6 @@
 """Which topics mean most deliveries now, at a cost that does not grow with the load. Pure.
 
-All that a publish costs is a subtraction. While there are few publishes each of them is counted. Else deliveries are
+All that a publish costs is a comparison. While there are few publishes each of them is counted. Else deliveries are
 imagined in a row and one of each `gap` is looked at: the publish that it belongs to is counted for all of them. So a
 publish to ten thousand subscribers is not missed between many to two. Where in its gap the one stands goes by the
 golden ratio: spread evenly, and in step with nothing that publishes do.
@@ -37,12 +37,12 @@ class HottestTopics:
         "_publishes",
         "_sketch",
         "_ticked",
-        "until",
+        "next",
     )
 
     def __init__(self) -> None:
-        self.until = 1
-        """Deliveries until the one that is looked at. Whoever publishes subtracts, and calls `look` at 0 or below."""
+        self.next = 1
+        """The number of the delivery that is looked at; whoever has made it calls `look`."""
         self._gap = 1
         self._place = 0.0
         self._offset = 0
@@ -51,35 +51,39 @@ class HottestTopics:
         self._publishes = 0.0
         """Since the tick, as far as can be told."""
         self._ticked = 0
-        """The sketch's total at the last tick."""
+        """Deliveries until the last tick."""
         self._began: tuple[float, float] | None = None
         """When the older sketch began, and the newer one."""
         self._older = SpaceSaving(CAPACITY)
         self._sketch = SpaceSaving(CAPACITY)
 
-    def look(self, topic: str, deliveries: int) -> None:
-        """The delivery that is looked at is one of this publish's, of which there are some; `until` is without them."""
+    def look(self, topic: str, deliveries: int, total: int) -> None:
+        """Of `total` deliveries so far the last ones, at least one, are this publish's; the next one is among them."""
         gap = self._gap
-        found = 1 + -self.until // gap
+        found = 1 + (total - self.next) // gap
         publishes = found * gap / deliveries
         self._sketch.add(topic, found * gap, publishes)
         self._publishes += publishes
         self._place_next(found)
         self._looked_at += 1
         if self._looked_at > 2 * SAMPLES_A_TICK:
-            self._widen(2 * gap)
+            self._look_at_one_of(2 * gap, total)
 
-    def tick(self, now: float) -> None:
+    def leave_out(self, deliveries: int) -> None:
+        """So many are among the total that are of no topic."""
+        self.next += deliveries
+
+    def tick(self, now: float, total: int) -> None:
         """Several times a second: how closely to look from now on, and which sketch to fill."""
-        deliveries = self._sketch.total - self._ticked
-        self._widen(1 if self._publishes <= SAMPLES_A_TICK else max(1, deliveries // SAMPLES_A_TICK))
+        few = self._publishes <= SAMPLES_A_TICK
+        self._look_at_one_of(1 if few else max(1, (total - self._ticked) // SAMPLES_A_TICK), total)
         self._publishes = 0.0
+        self._ticked = total
         if self._began is None:
             self._began = now, now
         elif now - self._began[1] >= WINDOW:
             self._began = self._began[1], now
             self._older, self._sketch = self._sketch, SpaceSaving(CAPACITY)
-        self._ticked = self._sketch.total
 
     def hottest(self, now: float) -> list[HotTopic]:
         """The topics with most deliveries of the last seconds, the most first."""
@@ -106,11 +110,11 @@ class HottestTopics:
         """One in each gap: the next one stands in the gap behind those that were passed."""
         self._place = (self._place + GOLDEN) % 1.0
         offset = int(self._place * self._gap)
-        self.until += found * self._gap + offset - self._offset
+        self.next += found * self._gap + offset - self._offset
         self._offset = offset
 
-    def _widen(self, gap: int) -> None:
+    def _look_at_one_of(self, gap: int, total: int) -> None:
         self._looked_at = 0
         if gap != self._gap:
             self._gap, self._offset = gap, 0
-            self.until = max(1, min(self.until, gap))
+            self.next = max(total + 1, min(self.next, total + gap))

@@ -83,7 +83,7 @@ class ShardProcess:
             now = time.monotonic()
             if now >= burial:
                 self._shard.bury_the_dead()
-                self._shard.fanout.hottest.tick(now)
+                self._shard.fanout.hottest.tick(now, self._shard.fanout.deliveries)
                 burial = now + BURIAL_PERIOD
             self._take_turn(now)
             wake = min(burial, self._shard.deadline() or burial)

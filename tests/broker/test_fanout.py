@@ -89,3 +89,14 @@ class TestTap:
         fanout = Fanout(table)
         fanout.add(1, Publish(7, "room:a", Form.JSON, "shout", b"{}"))
         assert fanout.deliveries == fanout.due(9).deliveries == 1
+
+
+def test_topics_are_counted_by_their_deliveries() -> None:
+    fanout = Fanout(table())
+    form, data = encode_broadcast("room", "said", {"n": 1})
+    fanout.hottest.tick(0.0, 0)
+    for number, sender, topic in ((1, 0, "room"), (2, 1, "room"), (3, 0, "nobody")):
+        fanout.add(1, Publish(number, topic, form, "said", data, sender))
+    (row,) = fanout.hottest.hottest(1.0)
+    assert (row.topic, row.deliveries, row.publishes) == ("room", fanout.deliveries, 2)
+    assert fanout.deliveries == 2 * 8 * len(WORKERS) - 1
