@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from roost.options import Json, NodeName, cli, setting, settings
+from roost.options import Json, NodeName, OneNode, cli, setting, settings
 from roost.shared.config import BadSetting
 from roost.shared.inspection import MAX_ROWS
 from roost.shared.setting_texts import EVERY_NODE
@@ -158,6 +158,32 @@ def nodes(run_dir: str | None = setting("run_dir"), json: Json = False) -> None:
 
     answer = ask_node(settings(run_dir=run_dir).run_dir, AskCluster(), ClusterStatus)
     print_json(answer) if json else print_nodes(answer)
+
+
+@cli.command()
+def top(
+    interval: Annotated[
+        float | None, typer.Option(help="Seconds from one look to the next.  [default: 1]", min=0.1, max=3600)
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="Looks to show; else until q is pressed.", min=1)] = None,
+    limit: Annotated[int, typer.Option(help="Topics and clients to ask for.", min=1, max=MAX_ROWS)] = 20,
+    node: OneNode = None,
+    run_dir: str | None = setting("run_dir"),
+    json: Json = False,
+) -> None:
+    """Watch a node: rates, latency, hottest topics, slowest clients, queues. Prints one look where nobody watches."""
+    import sys
+
+    from roost.across import one_node
+    from roost.top import Plan, print_top, show_top
+
+    where = one_node(settings(run_dir=run_dir).run_dir, node)
+    if not json and sys.stdout.isatty():
+        show_top(where, Plan(interval or 1.0, count, limit))
+        return
+    endless = json and interval is not None
+    plan = Plan(interval or 1.0, count or (None if endless else 1), limit)
+    print_top(where, plan, json=json, lines=endless or count is not None)
 
 
 @cli.command()

@@ -42,3 +42,31 @@ class Histogram:
     def measured(self) -> Measured:
         """The histogram as it stands now."""
         return Measured(self._bounds, tuple(self._counts), self._total)
+
+
+def between(before: Measured, after: Measured) -> Measured:
+    """What one histogram has counted from one time to another."""
+    counts = tuple(new - old for old, new in zip(before.counts, after.counts, strict=True))
+    return Measured(after.bounds, counts, after.total - before.total)
+
+
+def together(histograms: Sequence[Measured]) -> Measured:
+    """What histograms of the same ranges have counted together; at least one."""
+    counts = tuple(map(sum, zip(*(one.counts for one in histograms), strict=True)))
+    return Measured(histograms[0].bounds, counts, sum(one.total for one in histograms))
+
+
+def quantile(measured: Measured, part: float) -> float | None:
+    """The value that this part of all values does not exceed, as if they lay evenly in their range; None without any.
+
+    Of the range above all bounds nothing is known but its lower end.
+    """
+    rank = part * sum(measured.counts)
+    if not rank:
+        return None
+    low = below = 0.0
+    for bound, count in zip(measured.bounds, measured.counts, strict=False):
+        if count and below + count >= rank:
+            return low + (bound - low) * (rank - below) / count
+        low, below = bound, below + count
+    return low

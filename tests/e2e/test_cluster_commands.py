@@ -45,6 +45,9 @@ async def test_commands_look_at_the_others_and_act_on_them(nodes: list[Node]) ->
     assert status["pid"] == b.broker.pid
     pids = {status["pid"], status["gateway"]["pid"], *(one["pid"] for one in status["gateway"]["workers"])}
     assert pids <= set(map(int, status["load"]["processes"]))
+    top = await ask(a, "top", "--node", "b", "--interval", "0.1", "--count", "1")
+    assert [worker["number"] for worker in top["workers"]] == [one["number"] for one in status["gateway"]["workers"]]
+    assert (top["silent"], top["troubles"]) == ([], [])
     shown = await ask(a, "nodes")
     assert (shown["node"], shown["state"], [row["node"] for row in shown["nodes"]]) == ("a", "connected", ["b"])
 
