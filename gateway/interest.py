@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from roost.shared.cluster import Interest, Listening
-from roost.shared.crossing import bucket_of, pack_buckets, unpack_buckets
+from roost.shared.crossing import bits_of, bits_to_bytes, bucket_of
 from roost.shared.topics import crosses
 
 COOL_DOWN: Final = 30.0
@@ -35,6 +35,8 @@ class WorkerInterest:
         self._subscribers: Counter[int] = Counter()
         self._named: dict[int, int] = {}
         """The buckets that are wanted, with the version of our interest that named each first."""
+        self._wanted = 0
+        """The same buckets as bits."""
         self._cooling: dict[int, int] = {}
         """Buckets without subscribers, with the tick at which each is let go; the first is the first to go."""
         self._waiting: dict[int, int] = {}
@@ -44,7 +46,8 @@ class WorkerInterest:
         """The version that the bridge listens for."""
         self._owed = 0
         """The version that the bridge had not answered when we gave up waiting."""
-        self._listening: frozenset[int] = frozenset()
+        self._listening = 0
+        """Bits of the buckets that it listens to."""
 
     # Subscriptions
 
@@ -57,6 +60,7 @@ class WorkerInterest:
         self._cooling.pop(bucket, None)
         if bucket not in self._named:
             self._named[bucket] = self._version + 1
+            self._wanted |= 1 << bucket
             self._changed = True
             self._waiting[bucket] = self._ticks
 
@@ -82,7 +86,7 @@ class WorkerInterest:
             return None
         self._changed = False
         self._version += 1
-        return Interest(self._worker, self._version, pack_buckets(set(self._named)))
+        return Interest(self._worker, self._version, bits_to_bytes(self._wanted))
 
     def again(self) -> None:
         """Whoever was told may be gone: say it again."""
@@ -90,9 +94,10 @@ class WorkerInterest:
 
     def heard(self, listening: Listening) -> None:
         """The bridge says what the node hears. A bridge that does not know us yet has listened to nothing for us."""
-        self._heard = listening.versions.get(self._worker, 0)
-        self._listening = unpack_buckets(listening.buckets)
-        for bucket in self._named:
+        heard, buckets = listening.versions.get(self._worker, 0), bits_of(listening.buckets)
+        less = heard < self._heard or self._listening & self._wanted & ~buckets
+        self._heard, self._listening = heard, buckets
+        for bucket in self._named if less else list(self._waiting):
             if self._is_heard(bucket):
                 self._waiting.pop(bucket, None)
             else:
@@ -115,7 +120,7 @@ class WorkerInterest:
 
     def _is_heard(self, bucket: int) -> bool:
         named = self._named.get(bucket)
-        return named is not None and named <= self._heard and bucket in self._listening
+        return named is not None and named <= self._heard and bool(self._listening >> bucket & 1)
 
     def _cool_down(self) -> None:
         while self._cooling:
@@ -123,5 +128,6 @@ class WorkerInterest:
             if due > self._ticks:
                 return
             del self._cooling[bucket], self._named[bucket]
+            self._wanted &= ~(1 << bucket)
             self._waiting.pop(bucket, None)
             self._changed = True

@@ -93,6 +93,16 @@ def pack_buckets(buckets: "set[int] | frozenset[int]") -> bytes:
     return bytes(bits)
 
 
+def bits_to_bytes(bits: int) -> bytes:
+    """The bit map of buckets that are bits of a number, bucket 0 the lowest."""
+    return bits.to_bytes(BUCKETS // 8, "little")
+
+
+def bits_of(buckets: bytes) -> int:
+    """The other way."""
+    return int.from_bytes(buckets, "little")
+
+
 def unpack_buckets(bits: bytes) -> frozenset[int]:
     """The buckets of a bit map. Raises ValueError if it has another length."""
     if len(bits) != BUCKETS // 8:

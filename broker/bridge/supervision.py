@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from roost.shared.cluster import AskedHere, ClusterNews, Interest, Listening
 from roost.shared.config import Settings
 from roost.shared.control import (
@@ -157,4 +159,11 @@ class KeptBridge:
         assert isinstance(child.start, StartBridge)
         if self._greeted is child:
             self._greeted = None
+            self._nobody_listens()
         self._exited_here(WorkerExited(child.start.worker))
+
+    def _nobody_listens(self) -> None:
+        """Who joins from now on waits for the next one."""
+        if self.listening is not None:
+            self.listening = replace(self.listening, versions={})
+            self._announce(self.listening)

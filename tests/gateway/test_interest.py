@@ -135,6 +135,18 @@ def test_a_new_bridge_starts_from_nothing(known: bool) -> None:
     give_up(interest)
 
 
+def test_a_bridge_that_listens_to_less_than_before_is_noticed() -> None:
+    interest = WorkerInterest(WORKER)
+    interest.add("room:1")
+    interest.add("room:2")
+    interest.news()
+    interest.heard(listening(1, "room:1", "room:2"))
+    interest.heard(listening(1, "room:2"))
+    assert not interest.stands("room:1")
+    assert interest.stands("room:2")
+    give_up(interest)
+
+
 class Bridged(RuleBasedStateMachine):
     """A worker and a bridge that takes its time: who stands is heard by the bridge, or nobody waits any more."""
 

@@ -11,6 +11,8 @@ from roost.shared.crossing import (
     BUCKETS,
     Crossing,
     Direct,
+    bits_of,
+    bits_to_bytes,
     bucket_of,
     decode_crossing,
     decode_direct,
@@ -44,7 +46,10 @@ def test_no_bytes_do_worse_than_bad_parcel(data: bytes) -> None:
 
 @given(st.frozensets(st.integers(0, BUCKETS - 1)))
 def test_a_map_of_buckets_is_the_same_on_the_other_side(buckets: frozenset[int]) -> None:
-    assert unpack_buckets(pack_buckets(buckets)) == buckets
+    packed = pack_buckets(buckets)
+    assert unpack_buckets(packed) == buckets
+    assert bits_to_bytes(bits_of(packed)) == packed
+    assert bits_of(packed) == sum(1 << bucket for bucket in buckets)
 
 
 def test_a_map_of_another_length_is_refused() -> None:

@@ -29,6 +29,7 @@ class SimBridge(Process):
         self.listening: set[int] = set()
         """Buckets that the engine has confirmed."""
         self.versions: dict[int, int] = {}
+        self.last_told = pack_buckets(set())
         self.later(self.clock.delay(0.1), self._begin)
 
     def _begin(self) -> None:
@@ -53,7 +54,8 @@ class SimBridge(Process):
             self._tell()
 
     def _tell(self) -> None:
-        told = Listening(dict(self.versions), pack_buckets(self.listening), 1000, ())
+        self.last_told = pack_buckets(self.listening)
+        told = Listening(dict(self.versions), self.last_told, 1000, ())
         for worker in self.cluster.workers.values():
             worker.bridge_says(self, told)
 

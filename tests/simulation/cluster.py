@@ -7,7 +7,7 @@ from itertools import count
 from roost.broker.pool import Phase, fresh, phase
 from roost.broker.shard import Shard
 from roost.shared.bus import Batch, Publish, ShardParcel, WorkerParcel
-from roost.shared.cluster import Interest
+from roost.shared.cluster import Interest, Listening
 from roost.shared.peer.delivery import Open
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.simulation.bridge import RESTART, SimBridge
@@ -113,6 +113,9 @@ class Cluster:
         if self.bridge is not None and self.bridge.running:
             self.clock.meet("bridge killed")
             self.bridge.die()
+            nothing = Listening({}, self.bridge.last_told, 1000, ())
+            for worker in self.workers.values():
+                worker.bridge_says(self.bridge, nothing)
             self.clock.after(RESTART if self.clock.chance(0.7) else 10 * RESTART, self._start_bridge)
 
     def _start_bridge(self) -> None:
