@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,30 @@ def test_an_application_with_a_shared_folder_of_its_own_runs_unchanged(wheel: Pa
     first, where = ran.stdout.splitlines()
     assert first == "the shared of the application the broker of the application the gateway of the application 2"
     assert where.startswith(str(site))
+
+
+def test_the_wheel_holds_what_is_no_code_too(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+        entry_points = packed.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
+    assert {"roost/py.typed", "roost/new/templates/channel.py.txt", "roost/shared/bus.py"} <= names
+    assert not [name for name in names if name.startswith(("tests/", "examples/", "shared/", "broker/", "gateway/"))]
+    assert "roost = roost.cli:main" in entry_points
+    assert "roost = roost.testing.plugin" in entry_points
+
+
+@pytest.mark.timeout(120)
+def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    make = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
+    made = subprocess.run(
+        [sys.executable, "-c", make, str(tmp_path)], cwd=wheel.parent, check=True, capture_output=True, text=True
+    )
+    source = tmp_path / made.stdout.splitlines()[-1]
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*command, str(source)], check=True)
+    (again,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert set(one.namelist()) == set(other.namelist())
 
 
 def dependencies() -> Path:
