@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +10,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from roost.gateway.addresses import Address, Reservation, url
-from roost.gateway.admin.collection import measure_node
-from roost.gateway.admin.listener import HOST, AdminListener, admin_app
+from roost.gateway.admin.admin_site import admin_listener
+from roost.gateway.admin.listener import HOST, AdminListener
+from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.gateway_drain import GatewayDrain
 from roost.gateway.gateway_inspection import inspect
 from roost.gateway.headcount import count_clients
@@ -52,7 +52,6 @@ from roost.shared.failures import CannotStart
 from roost.shared.inspection import GatewayQuestion
 from roost.shared.limits import limits_of
 from roost.shared.link import Link, LinkClosed, Refused
-from roost.shared.measurements import NodeMeasurements
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
@@ -103,13 +102,12 @@ class Gateway:
         self._scaling: WorkerScaling | None = None
         self._outside = OutsidePublishing(self._workers)
         self._drain = GatewayDrain(self._workers, self._pace)
-        self._started = time.monotonic()
         self._listening: Listening | None = None
         """What the bridge told last, for workers that are started later."""
+        self._node = OwnNode(self._workers, app, lambda: self._broker, self._why_not_ready)
         self._admin: AdminListener | None = None
         if admin_addresses:
-            served = admin_app(run_dir.admin_token(), self._measure, self._why_not_ready)
-            self._admin = AdminListener(served, admin_addresses)
+            self._admin = admin_listener(run_dir.admin_token(), self._node, admin_addresses)
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""
@@ -182,7 +180,7 @@ class Gateway:
             case AskStatus():
                 return await self._status()
             case AskNodeMeasurements():
-                return await self._measure()
+                return await self._node.measure()
             case AskConfig():
                 return self._config()
             case SetConfig(name, value):
@@ -230,11 +228,6 @@ class Gateway:
             worker.link.tell(message)
 
     # The admin listener
-
-    async def _measure(self) -> NodeMeasurements:
-        return await measure_node(
-            self._workers, self._broker, uptime=time.monotonic() - self._started, ready=not self._why_not_ready()
-        )
 
     def _why_not_ready(self) -> str:
         """Why no clients are taken; empty if they are."""
@@ -372,7 +365,7 @@ def _reserve_admin(settings: Settings, held: ExitStack) -> tuple[Address, ...]:
         addresses = held.enter_context(Reservation(HOST, settings.admin_port)).addresses
     except CannotStart as error:
         raise CannotStart(f"ROOST_ADMIN_PORT: {error}") from None
-    _log.info("metrics and health at %s", ", ".join(map(url, addresses)))
+    _log.info("metrics, health and the dashboard at %s", ", ".join(map(url, addresses)))
     return addresses
 
 

@@ -150,7 +150,7 @@ class Settings:
     )
     admin_port: int | None = _setting(
         "ROOST_ADMIN_PORT",
-        "TCP port of metrics and health, on loopback alone; 0 takes a free one, off has none",
+        "TCP port of metrics, health and the dashboard, on loopback alone; 0 takes a free one, off has none",
         _port_or_off,
         lambda _: None,
     )

@@ -48,6 +48,8 @@ def test_an_application_with_a_shared_folder_of_its_own_runs_unchanged(wheel: Pa
         "from roost.shared.phash2 import phash2\n"
         "import roost.cli, roost.broker.broker_process, roost.gateway.gateway_process, roost.gateway.worker_process\n"
         "print(shared.MINE, broker.MINE, gateway.MINE, phash2(1, 4))\n"
+        "from roost.gateway.admin.dashboard.page import FILES\n"
+        "print(len(list(FILES.iterdir())))\n"
         "print(roost.__file__)\n"
     )
     environment = tmp_path / "venv"
@@ -61,8 +63,11 @@ def test_an_application_with_a_shared_folder_of_its_own_runs_unchanged(wheel: Pa
         [str(environment / "bin" / "python"), "app.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    first, where = ran.stdout.splitlines()
+    first, files, where = ran.stdout.splitlines()
     assert first == "the shared of the application the broker of the application the gateway of the application 2"
+    assert int(files) == len(list((ROOT / "gateway" / "admin" / "dashboard" / "page").iterdir())), (
+        "the dashboard's page"
+    )
     assert where.startswith(str(site))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,7 +16,13 @@ from uvicorn import Config
 from roost.gateway.addresses import Address, listener
 from roost.gateway.admin.exposition import write_page
 from roost.gateway.admin.guard import Refusal, wrong_host, wrong_token
+from roost.gateway.capacity import Capacity
+from roost.gateway.endpoint import Endpoint
+from roost.gateway.local_bus import local_runtime
 from roost.gateway.server import HostedServer
+from roost.gateway.site import Site
+from roost.shared.frames import CloseCode
+from roost.shared.limits import Limits
 from roost.shared.measurements import NodeMeasurements
 
 HOST: Final = "localhost"
@@ -32,12 +38,13 @@ _log = logging.getLogger("roost.gateway")
 class Guard:
     """Lets in who asks for this machine by its name and shows the token."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, open_paths: Collection[str]) -> None:
         self._app = app
         self._token = token
+        self._open_paths = frozenset((*OPEN_PATHS, *open_paths))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = self._refusal(scope)
         app = self._app if refusal is None else _refuse(refusal)
         await app(scope, receive, send)
 
@@ -45,7 +52,7 @@ class Guard:
         headers = Headers(scope=scope)
         if refusal := wrong_host(headers.get("host", "")):
             return refusal
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in self._open_paths:
             return None
         given = QueryParams(scope["query_string"]).get("token", "")
         return wrong_token(headers.get("authorization", ""), given, self._token)
@@ -56,10 +63,11 @@ def admin_app(
     measure: Callable[[], Awaitable[NodeMeasurements]],
     why_not_ready: Callable[[], str],
     routes: Sequence[BaseRoute] = (),
+    open_paths: Collection[str] = (),
 ) -> ASGIApp:
     """What is served. `why_not_ready` answers a sentence, an empty one if clients are taken; `routes` are further ones.
 
-    All routes but OPEN_PATHS stand behind the token, the further ones too.
+    All stand behind the token but OPEN_PATHS and the `open_paths` of the further ones.
     """
 
     async def metrics(request: Request) -> Response:
@@ -76,23 +84,25 @@ def admin_app(
         return JSONResponse({"status": "ready"})
 
     own = [Route("/metrics", metrics), Route("/health", health), Route("/ready", ready)]
-    return Guard(Starlette(routes=[*own, *routes]), token)
+    return Guard(Starlette(routes=[*own, *routes]), token, open_paths)
 
 
 class AdminListener:
-    """Serves the admin application until it is closed."""
+    """Serves an endpoint for operators until it is closed: its HTTP, and its sockets by a bus of this process alone."""
 
-    def __init__(self, app: ASGIApp, addresses: Sequence[Address]) -> None:
+    def __init__(self, endpoint: Endpoint, addresses: Sequence[Address]) -> None:
+        self._runtime = local_runtime(endpoint)
+        site = Site(endpoint, self._runtime, Capacity(Limits(MAX_CONNECTIONS), MAX_CONNECTIONS))
         config = Config(
-            app,
-            ws="none",
+            site,
+            http=site.entrance,  # type: ignore[arg-type]
+            ws=site.upgrade,  # type: ignore[arg-type]
             lifespan="off",
             interface="asgi3",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
         self._addresses = addresses
@@ -106,7 +116,9 @@ class AdminListener:
         self._serving.add_done_callback(_ended)
 
     async def stop(self) -> None:
-        """Finish the requests under way, for a second at most."""
+        """Finish the requests under way, for a second at most; sockets are told to come again."""
+        for client in list(self._runtime.clients.values()):
+            client.transport.close(CloseCode.SERVICE_RESTART)
         self._server.stop()
         if self._serving is not None:
             await asyncio.wait([self._serving])
@@ -115,7 +127,7 @@ class AdminListener:
 def _ended(serving: "asyncio.Future[None]") -> None:
     """The node does not need this listener: if it fails, the rest goes on."""
     if not serving.cancelled() and (error := serving.exception()) is not None:
-        _log.error("metrics and health are served no longer", exc_info=error)
+        _log.error("metrics, health and the dashboard are served no longer", exc_info=error)
 
 
 def _refuse(refusal: Refusal) -> ASGIApp:

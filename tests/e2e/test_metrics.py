@@ -29,6 +29,7 @@ class WatchedNode(Node):
         super().__init__(app, shards=shards, workers=workers)
         self.admin_port = free_port()
         self.environment["ROOST_ADMIN_PORT"] = str(self.admin_port)
+        self.environment["ROOST_STALL_LIMIT"] = "60"  # what is stopped by a test is not to be killed meanwhile
 
     @property
     def token(self) -> str:

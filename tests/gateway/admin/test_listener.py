@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from roost.gateway.addresses import Reservation
 from roost.gateway.admin.listener import HOST, AdminListener, admin_app
+from roost.gateway.endpoint import Endpoint
 from roost.shared.measurements import NodeMeasurements
 from tests.e2e.http import request
 from tests.gateway.admin.node import NODE
@@ -31,7 +32,7 @@ async def listening(why_not_ready: str = "") -> AsyncIterator[int]:
     """The port of a listener."""
     app = admin_app(TOKEN, measure, lambda: why_not_ready, [Route("/api/topics", topics)])
     with Reservation(HOST, 0) as reserved:
-        listener = AdminListener(app, reserved.addresses)
+        listener = AdminListener(Endpoint(app=app), reserved.addresses)
         listener.start()
         port = reserved.addresses[0][1]
         while True:  # until it listens

@@ -1,0 +1,44 @@
+"""The socket of the dashboard: who may connect, and what its channels work with."""
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from roost.gateway.admin.guard import wrong_host, wrong_token
+from roost.gateway.replies import Error, Ok
+from roost.gateway.socket import Socket
+
+if TYPE_CHECKING:
+    from roost.gateway.admin.dashboard.topic_search import TopicSearch
+    from roost.gateway.admin.dashboard.watch import Watch
+    from roost.gateway.admin.own_node import OwnNode
+    from roost.gateway.connect_info import ConnectInfo
+
+MAX_DASHBOARDS: Final = 16
+"""Dashboards at a time; one more is answered 503."""
+
+
+class Desk(NamedTuple):
+    """What all dashboards share."""
+
+    token: str
+    node: "OwnNode"
+    watch: "Watch"
+    search: "TopicSearch"
+
+
+class DashboardSocket(Socket):
+    """One dashboard. Pages of other origins are refused before they come here."""
+
+    desk: Desk
+
+    async def connect(self, params: dict[str, Any], info: "ConnectInfo") -> Ok | Error:
+        """Whoever asks for this machine by its name and shows the token as `authToken`, as long as there is room."""
+        del params
+        self.desk = info.custom["desk"]
+        wrong = wrong_host(", ".join(info.headers.get_all("host"))) or wrong_token(
+            "", info.auth_token or "", self.desk.token
+        )
+        if wrong is not None:
+            return Error(wrong.sentence + "\n", int(wrong.status))
+        if len(self.endpoint.runtime.clients) >= MAX_DASHBOARDS:
+            return Error(f"{MAX_DASHBOARDS} dashboards are open already: close one\n", 503)
+        return Ok()
