@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.gateway.admin.dashboard.overview import Look, Point, overview
+from roost.gateway.admin.dashboard.comparison import Look, overview
 from roost.shared.control import AskResharding, Resharding, ReshardingStatus
 from roost.shared.hottest import AskHottestTopics, HottestTopics
 from roost.shared.inspection import AskSlowestClients
 from roost.shared.link import Refused
 
 if TYPE_CHECKING:
+    from roost.gateway.admin.dashboard.overview import Point
     from roost.gateway.admin.own_node import OwnNode
     from roost.gateway.endpoint import Endpoint
 

@@ -1,6 +1,7 @@
 // The node as a whole: what must be known first, figures, charts, shards, workers, and the tree.
 
 import { Chart } from "./chart.js";
+import { Cluster } from "./cluster.js";
 import { el } from "./dom.js";
 import { bytes, counted, number, rate, seconds } from "./format.js";
 import { Hottest } from "./hottest.js";
@@ -56,6 +57,7 @@ export class Overview {
     const channel = socket.channel("node");
     this.shards = new Shards(channel);
     this.workers = new Workers();
+    this.cluster = new Cluster();
     this.hottest = new Hottest();
     this.tree = new Tree();
     parent.replaceChildren(
@@ -67,6 +69,7 @@ export class Overview {
       ),
       el("div", { class: "two" }, this.throughput.element, this.latency.element),
       el("div", { class: "two" }, this.shards.element, this.workers.element),
+      this.cluster.element,
       el("div", { class: "two" }, this.hottest.elements),
       this.tree.element,
     );
@@ -94,6 +97,7 @@ export class Overview {
     this.latency.show(this.points);
     this.shards.show(node);
     this.workers.show(node);
+    this.cluster.show(node);
     this.measured(node);
   }
 }
@@ -103,7 +107,8 @@ function sentences(node) {
   const said = [];
   if (node.why_not_ready) said.push(`No clients are taken: ${node.why_not_ready}.`);
   for (const name of node.silent) {
-    if (name !== "broker") said.push(`${capital(name)} does not answer: what follows is without it.`);
+    if (name === "bridge") said.push("The bridge does not answer: other nodes may not be heard.");
+    else if (name !== "broker") said.push(`${capital(name)} does not answer: what follows is without it.`);
     else if (node.why_not_ready !== "there is no broker")
       said.push("The broker does not answer: its shards are not shown.");
   }

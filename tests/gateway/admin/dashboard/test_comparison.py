@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from roost.gateway.admin.dashboard.overview import Look, Overview, grown, overview, quantile
+from roost.gateway.admin.dashboard.comparison import Look, grown, overview, quantile
+from roost.gateway.admin.dashboard.overview import Overview
 from roost.shared.histogram import SECONDS, Histogram
 from roost.shared.measurements import NodeMeasurements, Usage, WorkerMeasurements
 from roost.shared.shard_map import Slot
@@ -95,6 +96,18 @@ def test_without_a_broker_there_are_no_shards() -> None:
     shown = overview(Look(1.0, NODE), Look(2.0, replace(NODE, broker=None, silent=("broker",))), 1e9, "no broker")
     assert (shown.shards, shown.epoch, shown.resharding, shown.why_not_ready) == ((), None, None, "no broker")
     assert [(row.name, row.up) for row in shown.supervisors] == [("gateway", True), ("broker", False)]
+
+
+def test_the_bridge_of_a_node_among_several_has_a_place() -> None:
+    shown = seen(NODE, NODE)
+    assert shown.cluster is not None
+    assert shown.cluster.engine == "nats://localhost"
+    assert [(row.name, row.up, row.cpu) for row in shown.supervisors][2:] == [("bridge", True, 0.0)]
+    silent = seen(NODE, replace(NODE, broker=replace(BROKER, bridge=None, silent=("shard 1/1", "bridge"))))
+    assert (silent.cluster, silent.supervisors[2].up) == (None, False)
+    assert [(row.number, row.up) for row in silent.shards] == [(0, True), (1, False)]
+    alone = seen(NODE, replace(NODE, broker=replace(BROKER, bridge=None)))
+    assert [row.name for row in alone.supervisors] == ["gateway", "broker"]
 
 
 def test_shards_of_several_epochs_stand_in_order() -> None:
