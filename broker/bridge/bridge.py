@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from roost.broker.bridge.canary import Canary
 from roost.broker.bridge.incoming import DIRECT
 from roost.broker.bridge.interests import Interests
 from roost.broker.bridge.members import Member, Members
@@ -36,8 +37,6 @@ from roost.shared.cluster import ClusterNews, ClusterStatus, EngineState, Intere
 from roost.shared.crossing import Crossing, bucket_of, decode_crossing, decode_direct, encode_letter_of, pack_buckets
 from roost.shared.topics import crosses
 
-DEAF_BEATS: Final = 3
-"""So many of our own beats that did not come back, and the connection is made anew."""
 REJOIN_BEATS: Final = 5
 """After a reconnect, what waits is sent when all nodes are heard again that were there before, or after these beats."""
 TOPIC_BYTES: Final = 4096
@@ -102,15 +101,12 @@ class Bridge:
         self._max_message = PAYLOAD_UNTIL_CONNECTED
         self._told: Listening | None = None
         self._control: list[ToSend] = []
-        self._beats = 0
+        self._canary = Canary()
         self._beat_due = self._asks = self._said_hello = False
-        self._beat_times: dict[int, float] = {}
-        self._unheard = 0
-        self._deaf = False
-        self._round_trip: float | None = None
         self._awaited: set[str] = set()
         self._rejoin_beats = 0
         self._since = now
+        self._leaves = False
 
     # What the node tells
 
@@ -165,7 +161,7 @@ class Bridge:
         """There is a connection; nothing is subscribed in it yet."""
         self._max_message = max_message
         self.reconnects += 1
-        self._unheard = 0
+        self._canary.connected()
         self._enter(Linkage.SUBSCRIBING, now)
 
     def changes(self) -> Changes:
@@ -207,7 +203,7 @@ class Bridge:
 
     def batch(self, now: float) -> list[ToSend]:
         """What the engine is to be handed next; `confirmed` or `lost` must come before this is asked again."""
-        if self.linkage in (Linkage.AWAY, Linkage.SUBSCRIBING):
+        if self.linkage in (Linkage.AWAY, Linkage.SUBSCRIBING) or self._leaves:
             return []
         messages, self._control = self._control, []
         if self.linkage is Linkage.REJOINING and self._others_hear():
@@ -223,6 +219,8 @@ class Bridge:
     def has_more(self) -> bool:
         """Whether `batch` would answer anything."""
         match self.linkage:
+            case _ if self._leaves:
+                return False
             case Linkage.OPEN:
                 return bool(self._beat_due or self._control or self.outgoing.waits)
             case Linkage.REJOINING:
@@ -239,13 +237,11 @@ class Bridge:
         self.members.tick()
         if self.linkage is Linkage.AWAY:
             return False
-        self._unheard += 1
         self._beat_due = True
         if self.linkage is Linkage.REJOINING:
             self._rejoin_beats += 1
-        if self._unheard <= DEAF_BEATS:
+        if not self._canary.tick():
             return False
-        self._deaf = True
         self._since = now
         return True
 
@@ -285,7 +281,8 @@ class Bridge:
         self._tell(node, Answer(self.origin, number, answer, refused))
 
     def goodbye(self) -> list[ToSend]:
-        """The last that is to be handed to the engine, when nothing waits any more."""
+        """The last that is to be handed to the engine, when nothing waits any more: nothing goes after it."""
+        self._leaves = True
         return [ToSend(self._subjects.everybody, encode(Goodbye(self.origin), self._version()))]
 
     def status(self, engine: str, now: float) -> ClusterStatus:
@@ -295,7 +292,7 @@ class Bridge:
             engine=engine,
             state=self._state(),
             since=now - self._since,
-            round_trip=self._round_trip,
+            round_trip=self._canary.round_trip,
             buckets=len(self._heard),
             sent=self.outgoing.sent,
             buffered=self.outgoing.count,
@@ -309,12 +306,12 @@ class Bridge:
     # Within
 
     def _state(self) -> EngineState:
-        if self._deaf:
+        if self._canary.deaf:
             return EngineState.DEAF
         return EngineState.CONNECTING if self.linkage is Linkage.AWAY else EngineState.CONNECTED
 
     def _enter(self, linkage: Linkage, now: float) -> None:
-        if not self._deaf and Linkage.AWAY in (self.linkage, linkage):
+        if not self._canary.deaf and Linkage.AWAY in (self.linkage, linkage):
             self._since = now
         self.linkage = linkage
 
@@ -328,10 +325,8 @@ class Bridge:
         return common_version(member.reads for member in self.members.up().values())
 
     def _beat(self, now: float) -> ToSend:
-        self._beats += 1
-        self._beat_times = {self._beats: now, **dict(list(self._beat_times.items())[:DEAF_BEATS])}
         numbers, directs = self.outgoing.settled()
-        beat = Beat(self.origin, self._beats, OLDEST, NEWEST, self._release, numbers, directs, self._asks)
+        beat = Beat(self.origin, self._canary.send(now), OLDEST, NEWEST, self._release, numbers, directs, self._asks)
         self._beat_due = self._asks = False
         self._said_hello = True
         return ToSend(self._subjects.everybody, encode(beat))
@@ -342,12 +337,9 @@ class Bridge:
     def _hear_ourselves(self, message: Message, now: float) -> None:
         if not isinstance(message, Beat):
             return
-        self._unheard = 0
-        if self._deaf:
-            self._deaf = False
+        if self._canary.deaf:
             self._since = now
-        if (sent := self._beat_times.pop(message.number, None)) is not None:
-            self._round_trip = now - sent
+        self._canary.came_back(message.number, now)
 
     def _hear(self, member: Member, message: Message) -> None:
         self.noteworthy |= not isinstance(message, Publishes | Directs)
@@ -381,7 +373,7 @@ class Bridge:
         member.incoming.told(beat.numbers)
         lost, uncertain = sum(verdict.lost for verdict in verdicts), any(verdict.uncertain for verdict in verdicts)
         self.members.missed(member, lost, uncertain=uncertain)
-        if self._again and not member.version and self._beats <= REJOIN_BEATS:
+        if self._again and not member.version and self._canary.sent <= REJOIN_BEATS:
             # What it published while this node had no bridge.
             self.members.lost(member, None)
         self.members.beat(member, beat)

@@ -63,17 +63,16 @@ class Members:
         return any(member.origin.node == node for member in self._members.values())
 
     def of(self, origin: Origin, now: float) -> Member | None:
-        """Whose message this is, in the life of its bridge that is the last; None if it is of an earlier one."""
+        """Whose message this is, in the life of its bridge that is the last; None if that life is over."""
         member = self._members.get(origin.node_id)
         if member is None:
             member = self._members[origin.node_id] = Member(origin, now)
-        elif origin.run < member.origin.run:
+        elif origin.run < member.origin.run or (origin.run == member.origin.run and member.said_goodbye):
             return None
         elif origin.run > member.origin.run:
             self._begin_anew(member, origin)
         member.heard = now
         member.silent = 0
-        member.said_goodbye = False
         return member
 
     def beat(self, member: Member, beat: Beat) -> None:
@@ -128,6 +127,7 @@ class Members:
             self.lost(member, None)
         member.origin = origin
         member.incoming = Incoming()
+        member.said_goodbye = False
 
     def _down(self, member: Member) -> None:
         if member.up:

@@ -26,7 +26,15 @@ ANSWER_LIMIT: Final = 3600
 CLOSE_LIMIT: Final = 0.5
 """Seconds in which a connection takes leave; it is ended all the same."""
 
+LOOK_PERIOD: Final = 0.2
+"""Seconds between two looks whether a connection has ended: the library does not always call back when it has."""
+
+_GONE: Final = (OSError, Error, RuntimeError)
+"""What the library raises when the connection is gone; a RuntimeError is uvloop's, of a transport that is closed."""
+
 _log = logging.getLogger("roost.bridge")
+# What it logs are connections that have ended, with tracebacks; the bridge says so in a sentence.
+logging.getLogger("nats").setLevel(logging.CRITICAL)
 
 
 class NatsEngine:
@@ -66,9 +74,12 @@ class NatsConnection:
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._client = Client()
         # The library makes a message in the order of arrival, and then hands it on by a task for each subscription,
-        # which does not keep the order between them.
+        # which does not keep the order between them. So it is taken where it is made, and nobody waits for it.
         self._client.msg_class = self._arrived  # type: ignore[assignment]
+        self._nobody: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._nobody.cancel()
         self._subscriptions: dict[str, Subscription] = {}
+        self._watching: asyncio.Task[None] | None = None
 
     async def open(self, url: str, options: dict[str, Any]) -> None:
         """Raises EngineAway, EngineRefuses."""
@@ -89,19 +100,20 @@ class NatsConnection:
             raise EngineRefuses(f"{where} does not accept the credentials") from None
         except ssl.SSLError as error:
             raise EngineRefuses(f"{where} cannot be trusted, or does not trust us: {error}") from None
-        except (OSError, Error, TimeoutError) as error:
+        except (*_GONE, TimeoutError) as error:
             if "authorization" in str(error).lower():
                 raise EngineRefuses(f"{where} does not accept the credentials") from None
             raise EngineAway(f"{where}: {str(error) or type(error).__name__}") from None
         self.max_message = self._client.max_payload
+        self._watching = asyncio.ensure_future(self._watch())
 
     async def subscribe(self, subjects: list[str]) -> None:
         """Raises EngineAway."""
         try:
             for subject in subjects:
-                self._subscriptions[subject] = await self._client.subscribe(subject, cb=_ignore)
+                self._subscriptions[subject] = await self._client.subscribe(subject, future=self._nobody)
             await self._answer()
-        except (OSError, Error) as error:
+        except _GONE as error:
             raise EngineAway(str(error)) from None
 
     async def unsubscribe(self, subjects: list[str]) -> None:
@@ -109,7 +121,7 @@ class NatsConnection:
         try:
             for subject in subjects:
                 await self._subscriptions.pop(subject).unsubscribe()
-        except (OSError, Error) as error:
+        except _GONE as error:
             raise EngineAway(str(error)) from None
 
     async def publish(self, messages: list[ToSend]) -> None:
@@ -118,13 +130,15 @@ class NatsConnection:
             for subject, data in messages:
                 await self._client.publish(subject, data)
             await self._answer()
-        except (OSError, Error) as error:
+        except _GONE as error:
             raise EngineAway(str(error)) from None
 
     async def close(self) -> None:
         """End it."""
         self._ended = True
-        with contextlib.suppress(OSError, Error, TimeoutError):
+        if self._watching is not None:
+            self._watching.cancel()
+        with contextlib.suppress(*_GONE, TimeoutError):
             async with asyncio.timeout(CLOSE_LIMIT):
                 await self._client.close()
 
@@ -149,6 +163,11 @@ class NatsConnection:
             raise EngineAway("the connection has ended")
         flush.result()
 
+    async def _watch(self) -> None:
+        while not self._client.is_closed:
+            await asyncio.sleep(LOOK_PERIOD)
+        await self._on_closed()
+
     async def _on_closed(self) -> None:
         if not self._gone.done():
             self._gone.set_result(None)
@@ -166,7 +185,3 @@ def _credentials(file: str | None) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise CannotStart(f"ROOST_CLUSTER_CREDENTIALS {file} cannot be read: {error}") from None
     return {"user_credentials": file} if "BEGIN NATS USER JWT" in text else {"nkeys_seed": file}
-
-
-async def _ignore(_: Msg) -> None:
-    """What came was handed on already."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from roost.broker.bridge.bridge import DEAF_BEATS, REJOIN_BEATS, Bridge, Linkage
+from roost.broker.bridge.bridge import REJOIN_BEATS, Bridge, Linkage
+from roost.broker.bridge.canary import DEAF_BEATS
 from roost.broker.bridge.members import DOWN_BEATS, MAX_GONE
 from roost.broker.bridge.outgoing import ToSend
 from roost.broker.bridge.subjects import Subjects
@@ -90,6 +91,8 @@ class TestMembers:
         assert rig.bridge.take_news() == [NodeUp("b", "id of b")]
         rig.hear(Goodbye(origin()))
         assert rig.bridge.take_news() == [NodeDown("b", "id of b")]
+        rig.hear(beat(origin()))
+        assert rig.bridge.take_news() == []
         rig.hear(beat(origin(run=2)))
         assert rig.bridge.take_news() == [NodeUp("b", "id of b")]
 
@@ -293,6 +296,16 @@ class TestTheEngine:
             rig.bridge.received(data, 0.0)
         assert rig.bridge.unreadable == 3
         assert rig.bridge.complaint.startswith("a message of version 9")
+
+
+def test_nothing_goes_behind_a_goodbye() -> None:
+    rig = Rig()
+    rig.connect()
+    rig.send()
+    assert [decode(data) for _, data in rig.bridge.goodbye()] == [Goodbye(origin("a"))]
+    rig.tick()
+    assert not rig.bridge.has_more()
+    assert rig.send() == []
 
 
 def test_an_answer_that_is_too_large_is_refused_with_its_size() -> None:
