@@ -11,6 +11,7 @@ import typer
 
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
 from roost import cli_new as _new  # noqa: F401 - the same
+from roost import cli_plan as _plan  # noqa: F401 - the same
 from roost.machine import this_machine
 from roost.options import Json, NodeName, OneNode, cli, config, scale, setting, settings, takes_settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Settings

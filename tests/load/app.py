@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from roost import WhenSlow
-from tests.load import bars, comparison, scenarios, table
+from tests.load import bars, comparison, constants, scenarios, table
 from tests.load.display import Display
 from tests.load.options import scenario
 from tests.load.orders import LoadTestFailed
@@ -31,6 +31,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+CONSTANTS: Final = Path(__file__).parents[2] / "roost" / "constants.json"
 OTHERS: Final = ("floor", *PEERS)
 """Whom `peers` compares with, in the order of the table."""
 
@@ -258,6 +259,20 @@ def table_of_the_readme(
         json.write_text(json_format.dumps([report.as_data() for report in reports], indent=2) + "\n")
     if not all(report.faultless() for report in reports):
         raise typer.Exit(1)
+
+
+@app.command("constants")
+def constants_of_the_plan(
+    seconds: Seconds = 4.0,
+    clients: Annotated[int, typer.Option(min=100, max=18_000, help="Clients that join.")] = 3000,
+    file: Annotated[Path, typer.Option(help="Where to write them.")] = CONSTANTS,
+) -> None:
+    """What each part costs here, for `roost plan`: one shard, one worker, two nodes over NATS."""
+    measured = constants.rounded(
+        constants.measure(Setup(Display(), shards=1, workers=1, floor=False), seconds, clients)
+    )
+    file.write_text(json_format.dumps(measured, indent=2) + "\n")
+    print(file.read_text(), end="")
 
 
 @app.command("peers")
