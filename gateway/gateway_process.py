@@ -107,7 +107,9 @@ class Gateway:
         self._node = OwnNode(self._workers, app, lambda: self._broker, self._why_not_ready)
         self._admin: AdminListener | None = None
         if admin_addresses:
-            self._admin = admin_listener(run_dir.admin_token(), self._node, admin_addresses)
+            self._admin = admin_listener(
+                run_dir.admin_token(), self._secrets, self._node, self._outside.publish, admin_addresses
+            )
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT or the broker's word. Raises CannotStart when workers cannot be kept alive."""

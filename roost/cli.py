@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from roost import cli_api as _api  # noqa: F401 - it adds its command
 from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
 from roost import cli_new as _new  # noqa: F401 - the same
 from roost import cli_plan as _plan  # noqa: F401 - the same

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Any, Final
 
 API: Final = "/api/"
-"""Under this path signed tokens are taken, too."""
+"""Below this path it is served."""
 SALT: Final = "roost api"
 """Tokens of the API are signed with keys of their own."""
 

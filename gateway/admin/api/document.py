@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from roost.gateway.admin.api.requests import DEFAULT_LIMIT, MAX_LIMIT, Event, Events, Named
+from roost.gateway.repeats import MAX_KEY_LENGTH
 from roost.shared.acting import MAX_OUTSIDE_EVENTS, Broadcasted, Disconnected
 from roost.shared.inspection import PresentKey, SubscriberRow, TopicCount
 from roost.shared.version import VERSION
@@ -66,6 +67,8 @@ def openapi() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     names = {kind.__name__: schema for kind, schema in zip(_TYPES, schemas, strict=True)}
     components["Events"]["properties"]["events"] |= {"minItems": 1, "maxItems": MAX_OUTSIDE_EVENTS}
+    components["Event"]["properties"]["topic"] |= {"pattern": "^[^\\u0000]"}
+    components["Named"]["properties"]["id"] |= {"minLength": 1}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Roost", "version": VERSION, "description": "Publish to a node, and ask it."},
@@ -90,7 +93,7 @@ def _broadcast(names: dict[str, Any]) -> dict[str, Any]:
         "in": "header",
         "required": False,
         "description": "The same events under the same key are published once.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[!-~]+$"},
     }
     body = {"oneOf": [names["Event"], names["Events"]]}
     return {

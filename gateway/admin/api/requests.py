@@ -1,9 +1,11 @@
 """What programs send to the HTTP API, and how it is read. Pure."""
 
+import re
 from typing import Any, Final
 
 import msgspec
 
+from roost.gateway.repeats import MAX_KEY_LENGTH
 from roost.shared.acting import MAX_OUTSIDE_EVENTS, BroadcastEvents, OutsideEvent
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
@@ -12,6 +14,9 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_LIMIT: Final = 1000
 """Rows of an answer."""
 DEFAULT_LIMIT: Final = 100
+
+
+KEY: Final = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
 
 class BadRequest(ValueError):
@@ -45,13 +50,15 @@ _named: Final = msgspec.json.Decoder(Named)
 _has_events: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def read_broadcast(body: bytes, key: str) -> BroadcastEvents:
-    """One event, or several under `events`. Raises BadRequest."""
+def read_broadcast(body: bytes, key: str | None) -> BroadcastEvents:
+    """One event, or several under `events`, under a key if one is given. Raises BadRequest."""
+    if key is not None and not KEY.fullmatch(key):
+        raise BadRequest(f"an idempotency key is 1 to {MAX_KEY_LENGTH} characters from ! to ~")
     several = "events" in _decode(_has_events, body)
     events = _decode(_broadcasts, body).events if several else [_decode(_broadcast, body)]
     if not 1 <= len(events) <= MAX_OUTSIDE_EVENTS:
         raise BadRequest(f"1 to {MAX_OUTSIDE_EVENTS} events can be published at once, not {len(events)}")
-    return BroadcastEvents(tuple(_event(number, event) for number, event in enumerate(events)), key=key)
+    return BroadcastEvents(tuple(_event(number, event) for number, event in enumerate(events)), key=key or "")
 
 
 def read_name(body: bytes) -> str:
@@ -72,6 +79,8 @@ def read_limit(text: str | None) -> int:
 
 
 def _event(number: int, event: Event) -> OutsideEvent:
+    if not event.topic:
+        raise BadRequest(f"event {number}: topic is empty")
     try:
         form, data = encode_broadcast(application_topic(event.topic), event.event, event.payload)
     except (TypeError, ValueError) as error:

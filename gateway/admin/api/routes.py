@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from roost.gateway.admin.api.access import May
+from roost.gateway.admin.api.access import May, bearer
 from roost.gateway.admin.api.document import Topics, TopicSubscribers, openapi
 from roost.gateway.admin.api.requests import (
     MAX_BODY_BYTES,
@@ -24,8 +24,8 @@ from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Sub
 from roost.shared.link import Refused
 from roost.shared.topic_walk import TopicWalk
 
-RIGHTS: Final = "roost.rights"
-"""Where the guard puts what the token is for, in the scope of a request."""
+Rights = Callable[[str], frozenset[May] | None]
+"""What a token is for; None if it is none of ours, or has expired."""
 
 
 class AsksNode(Protocol):
@@ -42,11 +42,13 @@ class TooLarge(Exception):
     """A body has more bytes than are read."""
 
 
-def api_routes(node: AsksNode, publish: Callable[[BroadcastEvents], Awaitable[Broadcasted]]) -> list[BaseRoute]:
+def api_routes(
+    node: AsksNode, publish: Callable[[BroadcastEvents], Awaitable[Broadcasted]], rights: Rights
+) -> list[BaseRoute]:
     """All of them."""
 
     async def broadcast(request: Request) -> Any:
-        return await publish(read_broadcast(await _body(request), request.headers.get("idempotency-key", "")))
+        return await publish(read_broadcast(await _body(request), request.headers.get("idempotency-key")))
 
     async def disconnect(request: Request) -> Any:
         answer: Disconnected = await node.ask(DisconnectSockets(read_name(await _body(request))))
@@ -71,19 +73,25 @@ def api_routes(node: AsksNode, publish: Callable[[BroadcastEvents], Awaitable[Br
     async def document(_: Request) -> Any:
         return openapi()
 
-    return [
-        _route("POST", "/api/broadcast", broadcast, May.BROADCAST),
-        _route("POST", "/api/disconnect", disconnect, May.DISCONNECT),
-        _route("GET", "/api/topics", topics, May.READ),
-        _route("GET", "/api/subscribers", subscribers, May.READ),
-        _route("GET", "/api/presences", presences, May.READ),
-        _route("GET", "/api/openapi.json", document, None),
-    ]
+    wanted = (
+        ("POST", "/api/broadcast", broadcast, May.BROADCAST),
+        ("POST", "/api/disconnect", disconnect, May.DISCONNECT),
+        ("GET", "/api/topics", topics, May.READ),
+        ("GET", "/api/subscribers", subscribers, May.READ),
+        ("GET", "/api/presences", presences, May.READ),
+        ("GET", "/api/openapi.json", document, None),
+    )
+    return [Route(path, _serve(handle, right, rights), methods=[method]) for method, path, handle, right in wanted]
 
 
-def _route(method: str, path: str, handle: Callable[[Request], Awaitable[Any]], right: May | None) -> Route:
+def _serve(
+    handle: Callable[[Request], Awaitable[Any]], right: May | None, rights: Rights
+) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        if right is not None and right not in request.scope[RIGHTS]:
+        allowed = rights(bearer(request.headers.get("authorization", "")))
+        if allowed is None:
+            return _problem(HTTPStatus.UNAUTHORIZED, "show a token as `Authorization: Bearer TOKEN` (roost api-token)")
+        if right is not None and right not in allowed:
             return _problem(HTTPStatus.FORBIDDEN, f"this token is not for {right.value}")
         try:
             return _json(HTTPStatus.OK, await handle(request))
@@ -96,7 +104,7 @@ def _route(method: str, path: str, handle: Callable[[Request], Awaitable[Any]], 
         except Refused as error:
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
-    return Route(path, serve, methods=[method])
+    return serve
 
 
 async def _body(request: Request) -> bytes:
@@ -127,4 +135,5 @@ def _problem(status: HTTPStatus, text: str) -> Response:
 
 
 def _json(status: HTTPStatus, value: Any) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

@@ -19,7 +19,7 @@ ONE = {"topic": "room:a", "event": "news", "payload": {"n": 1}}
 def test_one_event_and_several_are_read() -> None:
     event = OutsideEvent("room:a", "news", b'{"n":1}')
     assert read_broadcast(json.dumps(ONE).encode(), "k") == BroadcastEvents((event,), key="k")
-    assert read_broadcast(json.dumps({"events": [ONE, ONE]}).encode(), "") == BroadcastEvents((event, event))
+    assert read_broadcast(json.dumps({"events": [ONE, ONE]}).encode(), None) == BroadcastEvents((event, event))
 
 
 @pytest.mark.parametrize(
@@ -32,16 +32,23 @@ def test_one_event_and_several_are_read() -> None:
         (b'{"topic":"a","event":"b","more":1}', "unknown field `more`"),
         (b'{"events":[]}', "1 to 1000 events"),
         (b'{"topic":"\\u0000a","event":"b"}', "event 0: topics that begin with a zero byte"),
+        (b'{"topic":"","event":"b"}', "event 0: topic is empty"),
     ],
 )
 def test_what_is_wrong_is_said(body: bytes, why: str) -> None:
     with pytest.raises(BadRequest, match=why):
-        read_broadcast(body, "")
+        read_broadcast(body, None)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a b", "\u00e9", "a\n"])
+def test_a_key_is_short_and_plain(key: str) -> None:
+    with pytest.raises(BadRequest, match="an idempotency key is"):
+        read_broadcast(json.dumps(ONE).encode(), key)
 
 
 @given(st.binary(max_size=60))
 def test_no_body_does_worse_than_a_bad_request(body: bytes) -> None:
-    for read in (lambda: read_broadcast(body, ""), lambda: read_name(body)):
+    for read in (lambda: read_broadcast(body, None), lambda: read_name(body)):
         with suppress(BadRequest):
             read()
 
