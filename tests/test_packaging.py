@@ -75,7 +75,12 @@ def test_the_wheel_holds_what_is_no_code_too(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
         entry_points = packed.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
-    assert {"roost/py.typed", "roost/new/templates/channel.py.txt", "roost/shared/bus.py"} <= names
+    assert {
+        "roost/py.typed",
+        "roost/constants.json",
+        "roost/new/templates/channel.py.txt",
+        "roost/shared/bus.py",
+    } <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "shared/", "broker/", "gateway/"))]
     assert "roost = roost.cli:main" in entry_points
     assert "roost = roost.testing.plugin" in entry_points
