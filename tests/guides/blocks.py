@@ -21,12 +21,11 @@ def files(guide: str) -> dict[str, str]:
     return {title: text for _, title, text in _BLOCK.findall(_text(guide)) if title}
 
 
-def module_of(guide: str, title: str | None = None) -> ModuleType:
-    """All of a guide's Python as one module, in its order; or the block of a title."""
+def module_of(guide: str, source: str | None = None) -> ModuleType:
+    """All of a guide's Python as one module, in its order; or what is given of it."""
     module = ModuleType(f"guide_{Path(guide).stem.replace('-', '_')}")
     sys.modules[module.__name__] = module  # annotations are looked up there
-    source = files(guide)[title] if title else "\n\n".join(blocks(guide, "python"))
-    exec(compile(source, guide, "exec"), module.__dict__)
+    exec(compile(source or "\n\n".join(blocks(guide, "python")), guide, "exec"), module.__dict__)
     return module
 
 

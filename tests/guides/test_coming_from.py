@@ -36,7 +36,7 @@ async def test_from_phoenix() -> None:
 
 
 async def test_from_socketio() -> None:
-    guide = module_of("from-socketio.md", "after")
+    guide = module_of("from-socketio.md", files("from-socketio.md")["after"])
     async with local_node(guide.endpoint) as node:
         with pytest.raises(ConnectRefused):
             await node.connect(guide.UserSocket)
@@ -68,7 +68,7 @@ async def test_from_django_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             await room.push("say", {"body": "hello"})
             assert (await room.receive()).payload == {"name": "grace", "body": "hello"}
             monkeypatch.setenv("ROOST_RUN_DIR", node.run_dir)
-            view = module_of("from-django-channels.md", "views.py, after")
+            view = module_of("from-django-channels.md", guide["views.py, after"])
             view.announce(SimpleNamespace(POST={"body": "tea"}), "lobby")
             assert (await room.receive()).payload == {"name": "the house", "body": "tea"}
             view.pubsub.close()
