@@ -19,7 +19,7 @@ CAPACITY: Final = 200
 """Topics that are counted at a time: one with a larger part of all deliveries than the 200th is surely among them."""
 WINDOW: Final = 3.0
 """Seconds after which the older sketch is forgotten: what is told is of the last 3 to 6 seconds."""
-SAMPLES_A_TICK: Final = 200
+SAMPLES_A_TICK: Final = 50
 """Publishes that are looked at between two ticks, about."""
 GOLDEN: Final = 0.6180339887498949
 
