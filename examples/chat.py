@@ -26,6 +26,10 @@ class RoomChannel(Channel[UserSocket]):
         await self.broadcast("shout", {"name": self.socket.name, "body": payload["body"]})
         return Ok()
 
+    @event("typing")
+    async def typing(self, payload):
+        await self.broadcast_from("typing", {"name": self.socket.name})
+
 
 UserSocket.route("chat:*", RoomChannel)
 endpoint = Endpoint(sockets={"/socket": UserSocket}, app=page("chat.html"), presences=[presence])
