@@ -53,6 +53,11 @@ def test_the_example_of_the_readme_is_the_chat() -> None:
     assert (ROOT / "examples" / "chat.py").read_text() in blocks
 
 
+def test_every_guide_is_in_the_menu_of_the_site() -> None:
+    menu = re.findall(r"^ +- ([\w/-]+\.md)$", (ROOT / "docs/site/mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(menu) == sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
+
+
 def test_the_wire_document_has_every_message_of_the_bus() -> None:
     items = [bus.Subscribe, bus.Unsubscribe, bus.Publish, bus.Hello, bus.Ping]
     answers = [bus.Gather, bus.Change, bus.Disband, bus.Batch, bus.Welcome, bus.Subscribed, bus.Pong, bus.Reset]
