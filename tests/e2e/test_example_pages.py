@@ -65,7 +65,7 @@ async def test_cursors_follow_their_people(chromium: Chromium) -> None:
         ada = await chromium.open(f"{node.url}/?name=Ada")
         await ada.sees("#here", "nobody else is here")
         bob = await chromium.open(f"{node.url}/?name=Bob")
-        await ada.sees("#here", "1 others are here")
+        await ada.sees("#here", "1 other is here")
         move = "new PointerEvent('pointermove', {clientX: 300, clientY: 200})"
         await bob.evaluate(f"document.getElementById('board').dispatchEvent({move})")
         await ada.sees(".cursor", "Bob")
