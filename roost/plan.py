@@ -31,8 +31,6 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A worker's CPU for a message to one client, sent alone: the dearest way."""
     publish: float
     """A worker's for a client's message that its channel broadcasts, beside the deliveries."""
-    reply: float
-    """A node's for a push that is answered."""
     heartbeat: float
     join: float
     """A node's for a client that connects and joins."""

@@ -44,7 +44,6 @@ def measure(setup: Setup, seconds: float, clients: int) -> Constants:
     """All of them: about a minute."""
     large = drive(setup, Crowding(1, ROOM), Work("paced", rate=50, seconds=seconds))
     rooms = drive(setup, Crowding(500, SMALL_ROOM), Work("rooms", window=1, seconds=seconds))
-    echo = drive(setup, Crowding(200, 1), Work("echo", event="ping", window=1, seconds=seconds))
     joins = join(setup, Crowding(1, clients), storm=False)
     beats = idle(setup, Crowding(1, clients), seconds=2 * seconds, period=seconds, broadcasts=0)
     bases = _base_memory()
@@ -57,7 +56,6 @@ def measure(setup: Setup, seconds: float, clients: int) -> Constants:
         release=VERSION,
         delivery=delivery,
         publish=max(0.0, SMALL_ROOM * (_figure(rooms, "cpu_a_delivery_worker") - delivery)),
-        reply=_figure(echo, "cpu_a_reply"),
         heartbeat=_figure(beats, "idle_cpu") / 100 * 2 * seconds / _figure(beats, "heartbeats") * MICROSECONDS,
         join=_figure(joins, "cpu_a_join"),
         shard_publish=shard_publish,
