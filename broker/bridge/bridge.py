@@ -6,13 +6,13 @@ when it is gone, all is said again in the next one.
 """
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from roost.broker.bridge.buckets import Buckets, Changes
 from roost.broker.bridge.canary import Canary
 from roost.broker.bridge.incoming import DIRECT
-from roost.broker.bridge.interests import Interests
 from roost.broker.bridge.members import Member, Members
 from roost.broker.bridge.outgoing import Outgoing, ToSend
 from roost.broker.bridge.subjects import Subjects
@@ -56,13 +56,6 @@ class Linkage(Enum):
     OPEN = 4
 
 
-class Changes(NamedTuple):
-    """What the engine is to be asked: buckets."""
-
-    subscribe: list[int]
-    unsubscribe: list[int]
-
-
 class Bridge:
     """The state machine of one bridge."""
 
@@ -81,6 +74,8 @@ class Bridge:
         self.answers: list[Answer] = []
         self.namesake: Origin | None = None
         """Another node of our name that was heard."""
+        self.on_trial = True
+        """Whether the node only asks who is there, until it is `accepted`."""
         self.unreadable = 0
         self.complaint = ""
         """Why the first unreadable message was."""
@@ -91,13 +86,7 @@ class Bridge:
         self._release = release
         self._again = again
         self._own_bytes = msgspec.msgpack.encode(origin)
-        self._interests = Interests()
-        self._asked: set[int] = set()
-        """Buckets that the engine was asked for in this connection."""
-        self._heard: set[int] = set()
-        """Those of them that it has confirmed."""
-        self._fresh: set[int] = set()
-        """Buckets that are wanted anew and not confirmed yet: what is missing in them is not missed."""
+        self._buckets = Buckets()
         self._max_message = PAYLOAD_UNTIL_CONNECTED
         self._told: Listening | None = None
         self._control: list[ToSend] = []
@@ -126,21 +115,18 @@ class Bridge:
 
     def interest(self, interest: Interest) -> None:
         """A worker says what it has subscribers for. Raises ValueError."""
-        before = self._interests.wanted
-        self._interests.tell(interest)
-        self._wanted_changed(before)
+        self.members.forget(self._buckets.tell(interest))
 
     def worker_exited(self, worker: int) -> None:
         """A worker is no more."""
-        before = self._interests.wanted
-        self._interests.exited(worker)
-        self._wanted_changed(before)
+        self.members.forget(self._buckets.worker_exited(worker))
 
     def listening(self) -> Listening | None:
         """What the workers are to be told, if it is another than last."""
-        heard = self._interests.wanted & self._heard if self.linkage is not Linkage.AWAY else self._interests.wanted
+        wanted = self._buckets.wanted
+        heard = wanted if self.linkage is Linkage.AWAY else wanted & self._buckets.heard
         told = Listening(
-            dict(self._interests.versions),
+            self._buckets.versions,
             pack_buckets(heard),
             self._max_message - MAX_HEAD_BYTES - TOPIC_BYTES,
             tuple(sorted(self.members.up())),
@@ -166,22 +152,12 @@ class Bridge:
 
     def changes(self) -> Changes:
         """What to ask of the engine now; it is taken to have been asked."""
-        if self.linkage is Linkage.AWAY:
-            return Changes([], [])
-        wanted = self._interests.wanted
-        changes = Changes(sorted(wanted - self._asked), sorted(self._asked - wanted))
-        self._asked = set(wanted)
-        self._heard &= wanted
-        return changes
+        return self._buckets.changes() if self.linkage is not Linkage.AWAY else Changes([], [])
 
     def subscribed(self, buckets: list[int]) -> None:
         """The engine has confirmed these."""
-        confirmed = self._asked.intersection(buckets)
-        self._heard |= confirmed
-        for bucket in confirmed & self._fresh:
-            # What was still under way from an earlier subscription says nothing about this one.
-            self.members.forget(bucket)
-        self._fresh -= confirmed
+        # What was still under way from an earlier subscription says nothing about a new one.
+        self.members.forget(self._buckets.subscribed(buckets))
 
     def resubscribed(self, now: float) -> None:
         """The engine has confirmed all that was asked first in this connection: beats and what is for this node too."""
@@ -193,10 +169,9 @@ class Bridge:
 
     def lost(self, now: float) -> None:
         """The connection is gone."""
-        self.members.interrupted(self._heard)
+        self.members.interrupted(self._buckets.heard)
         self._awaited |= {member.origin.node_id for member in self.members.all() if member.up}
-        self._asked.clear()
-        self._heard.clear()
+        self._buckets.lost()
         self._control.clear()
         self.outgoing.lost()
         self._enter(Linkage.AWAY, now)
@@ -260,10 +235,18 @@ class Bridge:
         if message.origin == self.origin:
             self._hear_ourselves(message, now)
             return
-        if message.origin.node == self.origin.node and message.origin.node_id != self.origin.node_id:
+        on_trial = isinstance(message, Beat) and message.on_trial
+        if message.origin.node == self.origin.node and self._gives_way_to(message.origin, on_trial=on_trial):
             self.namesake = message.origin
-        if (member := self.members.of(message.origin, now)) is not None:
+        if on_trial:
+            self._beat_due = self.noteworthy = True
+        elif (member := self.members.of(message.origin, now)) is not None:
             self._hear(member, message)
+
+    def accepted(self) -> None:
+        """Nobody else has our name: be one of the nodes."""
+        self.on_trial = self._said_hello = False
+        self._beat_due = self._asks = True
 
     # Questions from node to node
 
@@ -293,7 +276,7 @@ class Bridge:
             state=self._state(),
             since=now - self._since,
             round_trip=self._canary.round_trip,
-            buckets=len(self._heard),
+            buckets=len(self._buckets.heard),
             sent=self.outgoing.sent,
             buffered=self.outgoing.count,
             buffered_bytes=self.outgoing.bytes,
@@ -315,24 +298,34 @@ class Bridge:
             self._since = now
         self.linkage = linkage
 
-    def _wanted_changed(self, before: frozenset[int]) -> None:
-        wanted = self._interests.wanted
-        self._fresh = (self._fresh | (wanted - before)) & wanted
-        for bucket in before - wanted:
-            self.members.forget(bucket)
-
     def _version(self) -> int:
         return common_version(member.reads for member in self.members.up().values())
 
     def _beat(self, now: float) -> ToSend:
         numbers, directs = self.outgoing.settled()
-        beat = Beat(self.origin, self._canary.send(now), OLDEST, NEWEST, self._release, numbers, directs, self._asks)
+        beat = Beat(
+            self.origin,
+            self._canary.send(now),
+            OLDEST,
+            NEWEST,
+            self._release,
+            numbers,
+            directs,
+            self._asks,
+            self.on_trial,
+        )
         self._beat_due = self._asks = False
         self._said_hello = True
         return ToSend(self._subjects.everybody, encode(beat))
 
     def _tell(self, node: str, message: Message) -> None:
         self._control.append(ToSend(self._subjects.node(node), encode(message, self._version())))
+
+    def _gives_way_to(self, namesake: Origin, *, on_trial: bool) -> bool:
+        """Of two that ask at the same time, one does."""
+        return namesake.node_id != self.origin.node_id and (
+            not on_trial or (self.on_trial and namesake.node_id < self.origin.node_id)
+        )
 
     def _hear_ourselves(self, message: Message, now: float) -> None:
         if not isinstance(message, Beat):
@@ -345,7 +338,7 @@ class Bridge:
         self.noteworthy |= not isinstance(message, Publishes | Directs)
         match message:
             case Publishes(_, bucket, first, crossings):
-                if bucket in self._asked:
+                if bucket in self._buckets.asked:
                     self._take(member, bucket, first, crossings)
             case Directs(_, first, crossings):
                 self._take(member, DIRECT, first, crossings)
@@ -368,7 +361,7 @@ class Bridge:
         self.deliveries += ((crossing, member) for crossing in crossings[known:])
 
     def _hear_beat(self, member: Member, beat: Beat) -> None:
-        verdicts = [member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._heard]
+        verdicts = [member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._buckets.heard]
         verdicts.append(member.incoming.beat(DIRECT, beat.directs.get(self.origin.node, 0)))
         member.incoming.told(beat.numbers)
         lost, uncertain = sum(verdict.lost for verdict in verdicts), any(verdict.uncertain for verdict in verdicts)
@@ -382,4 +375,4 @@ class Bridge:
 
     def _others_hear(self) -> bool:
         """Whether publishes may go: behind a beat, from which those who are new here begin to count."""
-        return self._said_hello and (not self._awaited or self._rejoin_beats >= REJOIN_BEATS)
+        return self._said_hello and not self.on_trial and (not self._awaited or self._rejoin_beats >= REJOIN_BEATS)

@@ -4,10 +4,11 @@ Silence is counted in this node's own beats: a node that was suspended itself, o
 nobody, has counted few of them when it goes on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from roost.broker.bridge.incoming import DIRECT, Incoming
+from roost.broker.bridge.incoming import Incoming
 from roost.broker.bridge.wire import Beat, Origin
 from roost.shared.cluster import ClusterNews, MessagesLost, NodeDown, NodeRow, NodeUp
 
@@ -116,11 +117,11 @@ class Members:
             for bucket in buckets:
                 member.incoming.interrupted(bucket)
 
-    def forget(self, bucket: int) -> None:
-        """A bucket is not listened to any more."""
-        assert bucket != DIRECT
-        for member in self._members.values():
-            member.incoming.forget(bucket)
+    def forget(self, buckets: Iterable[int]) -> None:
+        """These buckets are not listened to any more, or anew."""
+        for bucket in buckets:
+            for member in self._members.values():
+                member.incoming.forget(bucket)
 
     def _begin_anew(self, member: Member, origin: Origin) -> None:
         if not member.said_goodbye:

@@ -98,6 +98,8 @@ class BridgeProcess:
             await self._first(working, asyncio.sleep(NAMESAKE_LIMIT), self._stop.wait())
         if (other := self._bridge.namesake) is not None:
             raise CannotStart(f"there is a node named {other.node} already (ROOST_NODE names this one)")
+        self._bridge.accepted()
+        self._to_send.set()
         self._link.tell(Ready())
         await self._first(working, self._stop.wait())
         await self._leave()

@@ -72,6 +72,8 @@ class Beat(_Message, tag=3, frozen=True):
     """The same of `Directs`, by the name of the node that they are for."""
     asks: bool = False
     """Whether the sender wants to hear everybody's beat at once."""
+    on_trial: bool = False
+    """Whether the sender only asks who is there, and is none of the nodes yet."""
 
 
 class Goodbye(_Message, tag=4, frozen=True):

@@ -138,7 +138,7 @@ async def test_a_bridge_that_is_killed(running: Running, phoenix: PhoenixJs) -> 
     await here.hears("new_msg", number_payload(219))
     came = heard(there)
     assert came == sorted(set(came), key=came.index)
-    assert came[-40:-20] == list(range(100, 120))
+    assert [number for number in came if 100 <= number < 200] == list(range(100, 120))
 
 
 async def test_shards_are_scaled_meanwhile(running: Running, phoenix: PhoenixJs) -> None:

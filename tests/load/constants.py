@@ -14,7 +14,8 @@ from roost.broker.bridge.subjects import Subjects
 from roost.broker.bridge.wire import NEWEST, OLDEST, Beat, Origin, encode
 from roost.outside import Event
 from roost.plan import Constants
-from roost.shared.crossing import BUCKETS
+from roost.shared.cluster import Interest
+from roost.shared.crossing import BUCKETS, pack_buckets
 from roost.shared.version import VERSION
 from tests.e2e.cluster import bridge_pid, cluster
 from tests.e2e.node import Node as ClusterNode
@@ -136,7 +137,9 @@ async def _read(client: RawClient) -> None:
 def _beat() -> float:
     """Microseconds that a bridge which listens to every bucket needs for another node's beat."""
     bridge = Bridge(Origin("a", "id-a", 1), Subjects("constants"), 1 << 20, VERSION, 0.0, again=False)
-    bridge._heard = set(range(BUCKETS))
+    bridge.interest(Interest(1, 1, pack_buckets(set(range(BUCKETS)))))
+    bridge.connected(1 << 20, 0.0)
+    bridge.subscribed(bridge.changes().subscribe)
     numbers = {bucket: 1_000_000 + bucket for bucket in range(BUCKETS)}
     beats = [
         encode(Beat(Origin("b", "id-b", 1), number, OLDEST, NEWEST, VERSION, numbers, {})) for number in range(BEATS)

@@ -38,6 +38,7 @@ class Node:
     def __init__(self, name: str, limit: int) -> None:
         self.name = name
         self.bridge = Bridge(Origin(name, f"id-{name}", 1), SUBJECTS, limit, "0", 0.0, again=False)
+        self.bridge.accepted()
         self.bridge.interest(Interest(1, 1, pack_buckets({bucket_of(topic) for topic in TOPICS})))
         self.connection: Connection | None = None
         self.was_deaf = False

@@ -44,6 +44,7 @@ class Rig:
 
     def __init__(self, *, again: bool = False) -> None:
         self.bridge = Bridge(origin("a"), SUBJECTS, 10**6, "0.1", 0.0, again=again)
+        self.bridge.accepted()
         self.now = 0.0
 
     def connect(self) -> None:
@@ -132,6 +133,35 @@ class TestMembers:
         assert rig.bridge.namesake is None
         rig.hear(beat(origin("a", "another id")))
         assert rig.bridge.namesake == origin("a", "another id")
+
+    def test_who_is_on_trial_is_answered_and_is_none_of_the_nodes(self) -> None:
+        rig = Rig()
+        rig.connect()
+        rig.send()
+        rig.hear(beat(origin(), asks=True, on_trial=True), beat(origin("a", "another id"), on_trial=True))
+        assert rig.bridge.take_news() == []
+        assert rig.bridge.namesake is None
+        assert rig.kinds() == [Beat]
+
+    def test_of_two_on_trial_at_the_same_time_one_gives_way(self) -> None:
+        first, second = (Bridge(origin("a", node_id), SUBJECTS, 10**6, "", 0.0, again=False) for node_id in "xy")
+        for one, other in ((first, second), (second, first)):
+            one.connected(MAX_MESSAGE, 0.0)
+            one.resubscribed(0.0)
+            (sent,) = one.batch(0.0)
+            other.received(sent.data, 0.0)
+        assert (first.namesake, second.namesake) == (None, origin("a", "x"))
+
+    def test_who_is_on_trial_publishes_nothing(self) -> None:
+        rig = Rig()
+        rig.bridge.on_trial = True
+        rig.publish()
+        rig.connect()
+        assert rig.kinds() == [Beat]
+        assert not rig.bridge.has_more()
+        rig.bridge.accepted()
+        assert rig.kinds() == [Beat]
+        assert rig.kinds() == [Publishes]
 
     def test_of_nodes_that_have_gone_so_many_are_remembered(self) -> None:
         rig = Rig()

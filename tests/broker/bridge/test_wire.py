@@ -82,7 +82,7 @@ def test_another_version_is_named(version: int) -> None:
 
 
 def test_a_later_release_may_add_fields() -> None:
-    later = [3, ["web-1", "node id", 7, "more"], 1, 1, 2, "9.0", {5: 6}, {}, True, "and more"]
+    later = [3, ["web-1", "node id", 7, "more"], 1, 1, 2, "9.0", {5: 6}, {}, True, False, "and more"]
     assert decode(b"\x01" + msgspec.msgpack.encode(later)) == Beat(ORIGIN, 1, 1, 2, "9.0", {5: 6}, {}, asks=True)
 
 
