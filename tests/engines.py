@@ -27,7 +27,7 @@ class EngineServer:
     def __init__(self, *options: str) -> None:
         self.options = options
         self.port = _free_port()
-        self.directory = Path(tempfile.mkdtemp(prefix="roost-engine-"))
+        self.directory = Path(tempfile.gettempdir()) / f"roost-engine-{os.getpid()}-{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,6 +38,7 @@ class EngineServer:
         raise NotImplementedError
 
     def start(self) -> Self:
+        self.directory.mkdir(exist_ok=True)
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.directory)
         deadline = time.monotonic() + START_LIMIT
