@@ -34,7 +34,8 @@ async def ask_application(
     if options.session is not None:
         info = replace(info, session=await read_session(options, candidate.params, info))
     socket = mount.socket()
-    socket.rates = rates
+    if rates is not None:  # an attribute costs memory
+        socket.rates = rates
     socket.endpoint = runtime.endpoint
     socket.number = runtime.next_number()
     return socket, await _ask(socket, candidate, info)

@@ -13,7 +13,7 @@ MAX_VALUES: Final = 500
 MAX_TEXT: Final = 1000
 """Characters of one text."""
 MAX_DEPTH: Final = 10
-FRAMEWORK: Final = frozenset({"endpoint", "number", "id", "socket", "topic", "subtopic"})
+FRAMEWORK: Final = frozenset({"endpoint", "number", "id", "socket", "topic", "subtopic", "rates"})
 """Attributes that Roost sets; and what begins with an underscore is told neither."""
 
 
