@@ -305,7 +305,8 @@ class Broker:
 
     async def _tree(self) -> NodeTree:
         branches = await shard_branches(self._shards)
-        return NodeTree(os.getpid(), branches, *await self._look_at_gateway(AskTree(), GatewayTree))
+        bridge = None if self._bridge is None else self._bridge.branch()
+        return NodeTree(os.getpid(), branches, *await self._look_at_gateway(AskTree(), GatewayTree), bridge)
 
     async def _look_at_gateway(self, question: Message, answer: type[T]) -> tuple[T | None, tuple[str, ...]]:
         """What the gateway answers, None if there is none; with whoever did not answer."""

@@ -14,6 +14,8 @@ def print_tree(answer: NodeTree) -> None:
     root = Tree(f"broker (pid {answer.pid})")
     for shard in answer.shards:
         root.add(_process(shard))
+    if answer.bridge is not None:
+        root.add(_process(answer.bridge))
     gateway = answer.gateway
     if gateway is not None:
         branch = root.add(f"gateway (pid {gateway.pid}) {gateway.app}")

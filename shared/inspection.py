@@ -338,6 +338,8 @@ class NodeTree(msgspec.Struct, frozen=True):
     shards: tuple[ProcessBranch, ...]
     gateway: GatewayTree | None
     silent: tuple[str, ...] = ()
+    bridge: ProcessBranch | None = None
+    """To the other nodes of a cluster, if it is one of several."""
 
 
 WorkerQuestion = (

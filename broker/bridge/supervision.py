@@ -18,6 +18,7 @@ from roost.shared.control import (
     StartBridge,
     WorkerExited,
 )
+from roost.shared.inspection import ProcessBranch
 from roost.shared.link import LinkClosed, Refused
 from roost.shared.run_directory import RunDirectory
 from roost.shared.supervisor import Child, Supervisor
@@ -91,6 +92,15 @@ class KeptBridge:
             return await self._greeted.link.ask(question, answer, limit)
         except (LinkClosed, TimeoutError):
             raise Refused(f"the bridge to the other nodes did not answer within {limit:g} s") from None
+
+    def branch(self) -> ProcessBranch | None:
+        """The process, as it stands; None while there is none."""
+        supervisor = self._supervisor
+        child = None if supervisor is None else supervisor.children.get(BRIDGE)
+        if supervisor is None or child is None:
+            return None
+        state = "running" if child.ready.is_set() else "starting"
+        return ProcessBranch(BRIDGE, child.pid, supervisor.restarts_of[BRIDGE], answered=True, state=state)
 
     async def _keep(self) -> None:
         while True:

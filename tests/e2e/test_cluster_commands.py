@@ -40,6 +40,8 @@ async def test_commands_look_at_the_others_and_act_on_them(nodes: list[Node]) ->
         assert (await ask(a, "disconnect", found["socket"], "--node", "b"))["sockets"] == [found["socket"]]
         await two.closed()
         assert (await ask(b, "subscribers", "room:a", "--node", "a"))["total"] == 1
+    tree = await ask(a, "tree", "--node", "b")
+    assert (tree["bridge"]["name"], tree["bridge"]["state"]) == ("bridge", "running")
     status = await ask(a, "status", "--node", "b")
     assert b.broker is not None
     assert status["pid"] == b.broker.pid
