@@ -11,6 +11,7 @@ from roost.broker.bridge.supervision import KeptBridge
 from roost.broker.inspection import MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
+from roost.broker.traces import Traces
 from roost.shared.cluster import (
     NODE_ANSWER_LIMIT,
     AskCluster,
@@ -55,6 +56,7 @@ from roost.shared.measurements import BridgeMeasurements, BrokerMeasurements, No
 from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
+from roost.shared.trace import PollTrace, StartTrace, StopTrace
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
@@ -103,6 +105,7 @@ class Broker:
                 settings, run_dir, self._tell_gateways, self._shards.publishes, self._shards.tell_all, self._asked_here
             )
         self._gateways: set[Link] = set()
+        self._traces = Traces(self._shards, self._gateways)
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -158,6 +161,7 @@ class Broker:
         # At the broker's end it is cancelled, which asyncio's own callback does not expect (Python 3.11) and logs.
         with contextlib.suppress(asyncio.CancelledError):
             await link.serve(self._told, lambda message: self._asked(link, message))
+        self._traces.left(link)
         if link in self._gateways:
             self._gateways.discard(link)
             self._gateway_gone.set()
@@ -188,6 +192,8 @@ class Broker:
                 return NodePlace(self._run_dir.take_worker_number(), self._node, self._bridge is not None)
             case AskNode():
                 return await self._ask_node(message)
+            case StartTrace():
+                return await self._traces.answer(message, link)
         return await self._answer(message)
 
     async def _answer(self, message: Message) -> Any:
@@ -209,6 +215,12 @@ class Broker:
                 return await self._tree()
             case AskCluster():
                 return await self._cluster()
+            case StartTrace() | PollTrace() | StopTrace():
+                return await self._traces.answer(message)
+        return await self._ask_for(message)
+
+    async def _ask_for(self, message: Message) -> Any:
+        """What the gateway knows, and nobody else."""
         for questions, answer in _FOR_GATEWAYS:
             if isinstance(message, questions):
                 return await self._ask_gateway(message, answer)

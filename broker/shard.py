@@ -102,6 +102,8 @@ class Shard:
         self.table = TopicTable()
         self.awaited = set(awaited)
         self.fanout = Fanout(self.table)
+        self.fan_out: Callable[[int, Publish], None] = self.fanout.add
+        """Takes a publish; whoever traces publishes puts something in front of it."""
         self._alive = alive
         self._window = deliver_window
         self._peers: dict[int, Peer] = {}
@@ -238,12 +240,12 @@ class Shard:
 
     def _process_queue(self) -> None:
         """Take publishes while no outbox is at its limit; an empty one takes one entry, however large (S5)."""
-        fanout = self.fanout
+        fanout, fan_out = self.fanout, self.fan_out
         numbers: dict[int, tuple[int, int]] = {}
         before = fanout.published
         while self._queue and not self._at_limit():
             publisher, publish = self._queue.popleft()
-            fanout.add(publisher, publish)
+            fan_out(publisher, publish)
             size = numbers[publisher][1] if publisher in numbers else 0
             numbers[publisher] = (publish.number, size + len(publish.payload) + ENTRY_BYTES)
         if numbers:

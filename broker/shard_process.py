@@ -11,6 +11,7 @@ from typing import Any, Final
 import zmq
 
 from roost.broker.shard import Shard
+from roost.broker.shard_trace import ShardTrace
 from roost.shared.bus import BadParcel, decode_shard_parcel
 from roost.shared.child import become_child, first_message
 from roost.shared.control import (
@@ -33,6 +34,7 @@ from roost.shared.measurements import ShardMeasurements
 from roost.shared.pump import Router
 from roost.shared.run_directory import RunDirectory, shard_name, worker_name
 from roost.shared.topics import RESERVED
+from roost.shared.trace import EndTrace, FollowTrace
 from roost.shared.usage import own_usage
 
 BURIAL_PERIOD: Final = 0.2
@@ -68,6 +70,7 @@ class ShardProcess:
             awaited=run_dir.live_workers(),
             alive=lambda worker: run_dir.alive(worker_name(worker)),
         )
+        self._trace = ShardTrace(start.slot, start.incarnation, self._shard)
         self._router = Router(zmq.Context(), run_dir.bus_socket(start.slot, start.incarnation))
 
     def run(self) -> None:
@@ -84,6 +87,7 @@ class ShardProcess:
             if now >= burial:
                 self._shard.bury_the_dead()
                 self._shard.fanout.hottest.tick(now, self._shard.fanout.deliveries)
+                self._trace.end_unasked(now)
                 burial = now + BURIAL_PERIOD
             self._take_turn(now)
             wake = min(burial, self._shard.deadline() or burial)
@@ -93,6 +97,7 @@ class ShardProcess:
         self._router.close()
 
     def _take_turn(self, now: float) -> None:
+        receive = self._trace.receive
         for worker, session, data in self._router.drain(PARCELS_A_TURN):
             try:
                 parcel = decode_shard_parcel(data)
@@ -100,7 +105,7 @@ class ShardProcess:
                 _log.error("worker %d sent what is no parcel: %s", worker, error)
                 continue
             if parcel.session == session:
-                self._shard.receive(worker, parcel)
+                receive(worker, parcel)
         for outgoing in self._shard.turn(now):
             self._router.send(*outgoing)
         if self._shard.open and not self._opened:
@@ -126,6 +131,8 @@ class ShardProcess:
                 self._stopped = True
             case WorkerExited():
                 self._shard.bury_the_dead()
+            case EndTrace(number):
+                self._trace.end(number)
 
     def _answer(self, number: int, message: Message) -> None:
         value: Any
@@ -140,6 +147,8 @@ class ShardProcess:
                 value = self._topic_page(prefix, before)
             case AskHottestTopics():
                 value = ShardTopics(self._start.slot, tuple(self._shard.fanout.hottest.hottest(time.monotonic())))
+            case FollowTrace():
+                value = self._trace.follow(message, time.monotonic())
             case _:
                 self._tell(Refusal(number, f"a shard does not know {type(message).__name__}"))
                 return
@@ -175,6 +184,7 @@ class ShardProcess:
             published=shard.fanout.published,
             unencodable=shard.fanout.unencodable,
             books=shard.books(),
+            traces=self._trace.count,
         )
 
     def _measurements(self) -> ShardMeasurements:

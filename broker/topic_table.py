@@ -78,6 +78,13 @@ class Topic:
     def size(self) -> int:
         return sum(len(audience.members) for audiences in self.audiences.values() for audience in audiences.values())
 
+    def members(self) -> dict[int, int]:
+        """How many subscribers it has in each worker."""
+        return {
+            worker: sum(len(audience.members) for audience in audiences.values())
+            for worker, audiences in self.audiences.items()
+        }
+
 
 class Row(NamedTuple):
     """One subscription."""

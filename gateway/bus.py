@@ -62,8 +62,8 @@ class Bus(Protocol):
     ) -> int:
         """Publish when there is credit. Returns the publish's number."""
 
-    def hand_over(self, handovers: list[Frames | Letters]) -> None:
-        """Hand over what this process tells its own subscribers."""
+    def hand_over(self, handovers: list[Frames | Letters], event: str) -> None:
+        """Hand over what this process tells its own subscribers: that event."""
 
     def echoed(self, client_hash: int, number: int) -> bool:
         """Whether a client has had this process's publish of that number."""

@@ -73,12 +73,18 @@ class ChannelSending:
         """Send the client an event."""
         self._require_joined()
         check_event(event)
-        self._send(self.client.serializer.push(self.join_ref, None, self.membership.topic, event, payload))
+        frame = self.client.serializer.push(self.join_ref, None, self.membership.topic, event, payload)
+        if (tracer := self.client.runtime.tracer) is not None:
+            tracer.pushed(self, event, payload, len(frame))
+        self._send(frame)
 
     def reply(self, ref: Any, reply: AnyReply) -> None:
         """Answer the client's message that had this ref."""
         answer = serializer.Reply(self.join_ref, ref, self.membership.topic, reply.status, reply.payload)
-        self._send(self.client.serializer.reply(answer))
+        frame = self.client.serializer.reply(answer)
+        if (tracer := self.client.runtime.tracer) is not None:
+            tracer.replied(self, answer, len(frame))
+        self._send(frame)
 
     async def broadcast(self, event: str, payload: Any, *, to_self: bool, reach: Reach = Reach.CLUSTER) -> None:
         """Publish an event on the channel's topic; waits while there is no credit."""

@@ -97,6 +97,8 @@ class Client:
 
     def receive(self, data: bytes, *, binary: bool) -> None:
         """A message of the client; text is UTF-8 that was checked."""
+        tracer = self.runtime.tracer
+        received = 0 if tracer is None else tracer.clock()
         try:
             message = self.serializer.decode(data, binary)
             if len(data) > MAX_FIELD_BYTES:
@@ -105,6 +107,8 @@ class Client:
             _log.info("closing connection %d: %s", self.socket.number, error)
             self.transport.close(CloseCode.INTERNAL_ERROR)
             return
+        if tracer is not None:
+            message = tracer.received(self.socket, message, received)
         self.handle(message)
 
     def handle(self, message: Message) -> None:
@@ -231,6 +235,7 @@ class Client:
                     self._resume(messages)
                 case Refuse(reply):
                     self.runtime.turn.traffic.refused += 1
+                    self.runtime.note(self.socket.number, "join refused", reply.topic)
                     _log.warning("%s: %s %r", type(self.socket).__name__, reply.response["reason"], reply.topic)
                     self._answer(reply)
 

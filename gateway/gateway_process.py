@@ -15,6 +15,7 @@ from roost.gateway.admin.listener import HOST, AdminListener
 from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.gateway_drain import GatewayDrain
 from roost.gateway.gateway_inspection import inspect
+from roost.gateway.gateway_trace import follow_trace
 from roost.gateway.headcount import count_clients
 from roost.gateway.outside import OutsidePublishing
 from roost.gateway.reloading import reload_on_change
@@ -56,6 +57,7 @@ from roost.shared.run_directory import LockTaken, RunDirectory
 from roost.shared.shard_map import ShardMap
 from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
 from roost.shared.supervisor import Child, Supervisor
+from roost.shared.trace import EndTrace, FollowTrace
 
 ANSWER_LIMIT: Final = 1.0
 """Seconds after which a worker that has not answered a question is named as silent."""
@@ -174,7 +176,7 @@ class Gateway:
             case Listening():
                 self._listening = message
                 self._tell_workers(message)
-            case NodeUp() | NodeDown() | MessagesLost():
+            case NodeUp() | NodeDown() | MessagesLost() | EndTrace():
                 self._tell_workers(message)
 
     async def _asked(self, message: Message) -> Any:
@@ -199,11 +201,13 @@ class Gateway:
                 return self._drain.begin() if on else self._drain.end()
             case AskDrain():
                 return self._drain.status
-            case _ if isinstance(message, GatewayQuestion):
+            case _ if isinstance(message, GatewayQuestion | FollowTrace):
                 return await self._ask_workers(message)
         raise Refused(f"a gateway does not know {type(message).__name__}")
 
-    async def _ask_workers(self, question: GatewayQuestion) -> Any:
+    async def _ask_workers(self, question: GatewayQuestion | FollowTrace) -> Any:
+        if isinstance(question, FollowTrace):
+            return await follow_trace(self._workers, question)
         if isinstance(question, BroadcastEvents):
             return await self._outside.publish(question)
         return await inspect(self._workers, self._app, question)

@@ -130,7 +130,7 @@ class LocalBus:
             await turned
         return number
 
-    def hand_over(self, handovers: "list[Frames | Letters]") -> None:
+    def hand_over(self, handovers: "list[Frames | Letters]", event: str) -> None:  # noqa: ARG002 - frames have it
         self._departed.clear()
         hand_over([*handovers], self._turn, self._departed)
 
@@ -178,7 +178,7 @@ class LocalBus:
     def _deliver(self, publish: _Publish) -> None:
         number, topic, form, event, payload, sender = publish
         receivers = [one for one in self.local_topics.subscribers(topic) if one.number != sender]
-        self.hand_over(broadcast_locally(topic, event, payload, receivers, form))
+        self.hand_over(broadcast_locally(topic, event, payload, receivers, form), event)
         self._handed = number
         while self._holders and self._holders[0][0] <= number:
             self._holders.popleft()[1].released()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from roost.gateway.mount import Mount
     from roost.gateway.presence.replica import Replica
     from roost.gateway.raw_connection import RawConnection
+    from roost.gateway.tracer import Tracer
 
 
 class Runtime:
@@ -52,6 +53,8 @@ class Runtime:
         self.drops = Drops()
         self.recent = RecentEvents()
         self.expiring = Expiring(self)
+        self.tracer: Tracer | None = None
+        """Who is told what clients and channels do, while a trace is on."""
         self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
         self.ending: set[ChannelProcess] = set()
@@ -81,6 +84,8 @@ class Runtime:
     def note(self, socket: int, event: str, topic: str | None = None) -> None:
         """Something happened to a socket that whoever looks into it later may want to know."""
         self.recent.note(self.uplink.ticked, socket, event, topic)
+        if self.tracer is not None:
+            self.tracer.noted(socket, event, topic)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call once, after so many seconds."""

@@ -10,7 +10,7 @@ from roost.gateway.gathering import Gathering
 from roost.gateway.handover import hand_over
 from roost.gateway.local_topics import LocalTopics
 from roost.gateway.turn import Turn
-from roost.shared.bus import Form, Lane, Reach
+from roost.shared.bus import TRACED, Form, Lane, Reach
 from roost.shared.histogram import SECONDS, Histogram
 from roost.shared.peer.books import Books
 from roost.shared.peer.delivery import Arrival
@@ -20,6 +20,7 @@ from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import ShardMap, Slot
 
 if TYPE_CHECKING:
+    from roost.gateway.tracer import Tracer
     from roost.shared.peer.audience import Subscription
 
 TIMING_PERIOD: Final = 0.02
@@ -46,8 +47,11 @@ class Uplink:
         """Seconds from a publish, of whichever worker, to its last write here; of those that are timed."""
         self.write_time = Histogram(SECONDS)
         """Seconds that it took to hand over all that came with a timed publish."""
-        self._times_next = True
-        """Whether the next publish is timed."""
+        self.tracer: Tracer | None = None
+        """Who is told what happens, while a trace is on."""
+        self._looks_at_next = True
+        """Whether the next publish is looked at: it may be timed."""
+        self._samples_next = True
         self._timing_due = 0.0
         turn.at_end = self._end_turn
         turn.wake()
@@ -69,6 +73,11 @@ class Uplink:
     def published(self) -> int:
         """The number of the last publish."""
         return self._delivery.published
+
+    @property
+    def shards(self) -> int:
+        """How many shards a publish goes to."""
+        return self._delivery.shards
 
     @property
     def log_bytes(self) -> int:
@@ -121,6 +130,8 @@ class Uplink:
         self._gathering.subscribe()
         subscription = self._delivery.subscribe(client_hash, topic, lane, intercepts, outlet, inbox)
         self.local_topics.add(subscription)
+        if self.tracer is not None:
+            self.tracer.subscribed(subscription, "subscribe")
         return subscription
 
     def subscriber(self, number: int) -> Any:
@@ -132,6 +143,8 @@ class Uplink:
         """Nothing comes from now on."""
         self._turn.wake()
         self.local_topics.discard(subscription)
+        if self.tracer is not None:
+            self.tracer.subscribed(subscription, "unsubscribe")
         self._delivery.unsubscribe(subscription)
 
     def publish_now(
@@ -144,15 +157,20 @@ class Uplink:
         reach: Reach = Reach.CLUSTER,
     ) -> int:
         """Publish if there is credit. Returns the publish's number, or 0: then `publish` must be awaited."""
-        trace = 0
-        if self._times_next:
-            self._times_next = False
-            trace = time.monotonic_ns()
+        trace = self._timing(topic, event) if self._looks_at_next else 0
         number = self._delivery.publish(topic, form, event, payload, sender, reach, trace)
         if number:
             self._gathering.hurry()
             self._turn.wake()
+            if trace and self.tracer is not None:
+                self.tracer.published(number, trace, topic, form, event, payload)
         return number
+
+    def trace(self, tracer: "Tracer | None") -> None:
+        """Tell this one what happens from now on; with None nobody."""
+        self.tracer = tracer
+        self._looks_at_next = True
+        self._sockets.notes_arrival = tracer is not None
 
     async def publish(
         self,
@@ -165,15 +183,22 @@ class Uplink:
     ) -> int:
         """Publish when there is credit, after those who wait already. Returns the publish's number."""
         number: asyncio.Future[int] = self._loop.create_future()
-        self._delivery.await_credit(number, topic, form, event, payload, sender, reach)
+        tracer = self.tracer
+        trace = 0 if tracer is None else tracer.mark(topic, event)
+        self._delivery.await_credit(number, topic, form, event, payload, sender, reach, trace)
         try:
-            return await number
+            admitted = await number
         except asyncio.CancelledError:
             self._delivery.withdraw(number)
             raise
+        if tracer is not None:
+            tracer.published(admitted, trace, topic, form, event, payload)
+        return admitted
 
-    def hand_over(self, handovers: list[Frames | Letters]) -> None:
+    def hand_over(self, handovers: list[Frames | Letters], event: str) -> None:
         """Hand over what this worker itself tells its own subscribers; it counts in the books as if it had come in."""
+        if self.tracer is not None:
+            self.tracer.told_locally(handovers, event)
         for handover in handovers:
             due = len(handover.outlets) if isinstance(handover, Frames) else len(handover.inboxes)
             self.books.offered += due
@@ -223,15 +248,27 @@ class Uplink:
         departed.clear()
         self.books.hand_over(hand_over(handovers, self._turn, departed))
 
+    def _timing(self, topic: str, event: str) -> int:
+        """The time for a publish that is timed: because it is traced, or as a sample of all; else 0."""
+        tracer = self.tracer
+        sampled, self._samples_next = self._samples_next, False
+        self._looks_at_next = tracer is not None
+        if tracer is not None and (traced := tracer.mark(topic, event)):
+            return traced
+        return time.monotonic_ns() & ~TRACED if sampled else 0
+
     def _time(self, began: int) -> None:
         """What was handed over held publishes that are timed: write now what is left of it, and look at the clock."""
         self._turn.flush()
         now = time.monotonic_ns()
-        timed = self.books.timed
-        for published in timed:
+        timed, self.books.timed = self.books.timed, []
+        framed = [one.trace for one in timed if one.framed]
+        for published in framed:
             self.latency.observe((now - published) / 1e9)
-        self.write_time.observe((now - began) / 1e9)
-        timed.clear()
+        if framed:
+            self.write_time.observe((now - began) / 1e9)
+        if self.tracer is not None:
+            self.tracer.written(timed, self._sockets.arrived, began, now)
 
     def _end_turn(self) -> None:
         if self._gathering.waits():
@@ -242,6 +279,6 @@ class Uplink:
     def _flush(self) -> None:
         now = self._loop.time()
         if now >= self._timing_due:
-            self._times_next = True
+            self._looks_at_next = self._samples_next = True
             self._timing_due = now + TIMING_PERIOD
         self._sockets.flush()

@@ -13,11 +13,9 @@ import msgspec
 
 from roost.gateway.addresses import url
 from roost.gateway.assigns import shown_assigns
-from roost.gateway.channel_process import ChannelProcess
-from roost.gateway.client import Client
+from roost.gateway.connections import Connection, connection_of
 from roost.gateway.letters import encode_plain
 from roost.gateway.mount import Mount
-from roost.gateway.raw_connection import ById, RawConnection
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
@@ -65,7 +63,6 @@ MAX_DETAILED: Final = 20
 """Sockets of one name that are told in full; the others are only counted."""
 
 T = TypeVar("T")
-Connection = Client | RawConnection
 
 
 class WorkerInspection:
@@ -113,7 +110,7 @@ class WorkerInspection:
         return Subscribers(total, tuple(rows))
 
     def _subscriber(self, subscription: Any) -> SubscriberRow:
-        connection = _connection(subscription.inbox)
+        connection = connection_of(subscription.inbox)
         return SubscriberRow(
             self._uplink.owner(subscription),
             self._runtime.worker,
@@ -204,7 +201,7 @@ class WorkerInspection:
         )
 
     def _channel(self, membership: Any) -> ChannelState:
-        process: ChannelProcess = membership.process
+        process = membership.process
         subscription = process.subscription
         return ChannelState(
             membership.topic,
@@ -294,17 +291,6 @@ async def _in_slices(items: Iterable[T]) -> AsyncIterator[T]:
         yield item
         if not at % SLICE:
             await asyncio.sleep(0)
-
-
-def _connection(inbox: Any) -> Connection | None:
-    match inbox:
-        case ChannelProcess():
-            return inbox.client
-        case ById():
-            return inbox.connection
-        case Client() | RawConnection():
-            return inbox
-    return None
 
 
 def _is_in(address: str | None, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

@@ -35,6 +35,7 @@ from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.gateway.watchdog import Watchdog
 from roost.gateway.worker_inspection import WorkerInspection
+from roost.gateway.worker_trace import WorkerTrace
 from roost.shared.child import become_child, first_message
 from roost.shared.cluster import Listening, MessagesLost, NodeDown, NodeUp
 from roost.shared.control import (
@@ -54,6 +55,7 @@ from roost.shared.control import (
     WorkerExited,
     WorkerStatus,
 )
+from roost.shared.drain import Pace
 from roost.shared.envelopes import Tell, encode_envelope
 from roost.shared.failures import CannotStart
 from roost.shared.inspection import GatewayQuestion
@@ -61,6 +63,7 @@ from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import WorkerMeasurements
 from roost.shared.run_directory import RunDirectory, worker_name
+from roost.shared.trace import EndTrace, FollowTrace
 
 _log = logging.getLogger("roost.worker")
 
@@ -114,6 +117,7 @@ class Worker:
         self._server = HostedServer(config, self._serves, https, context)
         self._watchdog = Watchdog(loop)
         self._inspection = WorkerInspection(self._runtime, self._uplink, self._server, start)
+        self._trace = WorkerTrace(self._runtime, self._uplink)
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -157,9 +161,7 @@ class Worker:
                         task.cancel()
                 self._leaving = asyncio.ensure_future(leave(self._server, self._site, self._runtime, message))
             case Drain(pace):
-                if not self._site.closed and self._leaving is None:
-                    self._draining = asyncio.ensure_future(drain(self._server, self._runtime, pace))
-                    self._site.close()
+                self._drain(pace)
             case Admit():
                 if self._draining is not None:
                     self._draining.cancel()
@@ -169,6 +171,8 @@ class Worker:
 
     def _hear(self, message: Message) -> None:
         match message:
+            case EndTrace(number):
+                self._trace.end(number)
             case LimitsChanged(limits):
                 self._capacity.limits = limits
             case WorkerExited():
@@ -182,6 +186,11 @@ class Worker:
             case Listening() | NodeUp() | NodeDown() | MessagesLost():
                 hear_of_cluster(self._runtime, message)
 
+    def _drain(self, pace: Pace) -> None:
+        if not self._site.closed and self._leaving is None:
+            self._draining = asyncio.ensure_future(drain(self._server, self._runtime, pace))
+            self._site.close()
+
     def _report(self, epoch: int) -> None:
         self._link.tell(Publishing(self._start.number, epoch))
         self._runtime.telemetry.emit(ShardMapChanged(worker=self._start.number, epoch=epoch))
@@ -194,6 +203,8 @@ class Worker:
                 return self._status()
             case AskMeasurements():
                 return self._measurements()
+            case FollowTrace():
+                return self._trace.follow(message)
             case _ if isinstance(message, GatewayQuestion):
                 return await self._inspection.answer(message)
         raise Refused(f"a worker does not know {type(message).__name__}")
@@ -215,6 +226,7 @@ class Worker:
             turned_away=self._capacity.turned_away,
             cut=self._capacity.cut,
             drained=self._site.closed,
+            traces=self._trace.count,
         )
 
 

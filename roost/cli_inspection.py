@@ -10,6 +10,10 @@ from roost.options import Json, NodeName, OneNode, cli, setting, settings
 from roost.shared.config import BadSetting
 from roost.shared.inspection import MAX_ROWS
 from roost.shared.setting_texts import EVERY_NODE
+from roost.shared.trace import DEFAULT_LIMIT as DEFAULT_TRACE_LIMIT
+from roost.shared.trace import DEFAULT_SECONDS as DEFAULT_TRACE_SECONDS
+from roost.shared.trace import MAX_LIMIT as MAX_TRACE_LIMIT
+from roost.shared.trace import MAX_SECONDS as MAX_TRACE_SECONDS
 
 MAX_LIMIT: Final = 10_000_000
 """Rows that one command may be asked for."""
@@ -184,6 +188,36 @@ def top(
     endless = json and interval is not None
     plan = Plan(interval or 1.0, count or (None if endless else 1), limit)
     print_top(where, plan, json=json, lines=endless or count is not None)
+
+
+@cli.command()
+def trace(
+    topic: Annotated[str | None, typer.Option(help="A topic, or a pattern as in routes: room:*.", metavar="P")] = None,
+    event: Annotated[str | None, typer.Option(help="Only this event.", metavar="E")] = None,
+    socket: Annotated[
+        str | None, typer.Option(help="WORKER.NUMBER, or the id the application gave.", metavar="ID")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Matches to show.", min=1, max=MAX_TRACE_LIMIT)] = DEFAULT_TRACE_LIMIT,
+    seconds: Annotated[
+        float, typer.Option(help="How long at most.", min=0.1, max=MAX_TRACE_SECONDS)
+    ] = DEFAULT_TRACE_SECONDS,
+    node: OneNode = None,
+    run_dir: str | None = setting("run_dir"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Show joins, messages, pushes and each hop of broadcasts as they happen, on all workers and shards.
+
+    Ctrl-C ends it early.
+    """
+    from roost.across import one_node
+    from roost.shared.trace import TraceFilter
+    from roost.trace import trace_node
+
+    try:
+        wanted = TraceFilter(topic, event, socket)
+    except ValueError as error:
+        raise BadSetting(str(error)) from None
+    trace_node(one_node(settings(run_dir=run_dir).run_dir, node), wanted, limit, seconds, json=json)
 
 
 @cli.command()

@@ -61,6 +61,10 @@ class Reach(IntEnum):
     """To the subscribers of the publisher's node alone."""
 
 
+TRACED: Final = 1
+"""The lowest bit of `trace`: somebody follows this publish on its way (`roost trace`)."""
+
+
 class _Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One message inside a parcel."""
 
@@ -95,7 +99,10 @@ class Publish(_Item, tag=3, frozen=True):
     sender: int = 0
     """A subscriber of the publisher's worker that is left out; 0 for none."""
     trace: int = 0
-    """When it was published, if its way is timed: nanoseconds of the machine's monotonic clock; 0 if it is not."""
+    """When it was published, if its way is timed: nanoseconds of the machine's monotonic clock; 0 if it is not.
+
+    The lowest bit is no time, see `TRACED`.
+    """
     reach: Reach = Reach.CLUSTER
 
 

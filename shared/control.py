@@ -15,6 +15,7 @@ from roost.shared.hottest import AskHottestTopics
 from roost.shared.inspection import Inspection
 from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
+from roost.shared.trace import TraceMessage
 
 
 class _Message(msgspec.Struct, frozen=True, tag=True):
@@ -266,6 +267,7 @@ Message = (
     | AskHottestTopics
     | Inspection
     | ClusterMessage
+    | TraceMessage
 )
 
 
@@ -318,6 +320,8 @@ class ShardStatus(msgspec.Struct, frozen=True):
     """Deliveries that could not be: binary broadcasts to clients that speak V1."""
     books: ShardBooks
     """What became of those that could."""
+    traces: int = 0
+    """Traces that it takes part in."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -340,6 +344,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     """Connections that were not even answered, since the worker started."""
     drained: bool = False
     """Whether clients are refused until `roost drain --off`."""
+    traces: int = 0
+    """Traces that it takes part in."""
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):

@@ -118,6 +118,7 @@ class LocalBus:
                         pass
             for ticket, _ in arrival.admitted:
                 self._waiting_bytes -= self._waiting_sizes.pop(ticket)
+        self._delivery.books.timed.clear()  # nothing is written here whose time could be taken
 
     def _hand_over(self, topic: str, letter: bytes) -> None:
         if topic == TAP:

@@ -142,7 +142,7 @@ class Diffs:
             diff = merge(window.between(mark, until))
             if diff:
                 payload = self._encode(topic, diff, fetched)
-                self._uplink.hand_over(broadcast_locally(topic, DIFF, payload, subscriptions))
+                self._uplink.hand_over(broadcast_locally(topic, DIFF, payload, subscriptions), DIFF)
         window.tell(until, held)
 
     async def _fetch(self, topic: str, entries: list[Entry]) -> Presences | None:

@@ -4,8 +4,24 @@ They balance: ``offered = delivered + duplicate + gone + early + all that was dr
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from roost.shared.books import WorkerBooks
+from roost.shared.shard_map import Slot
+
+
+class Timed(NamedTuple):
+    """An entry whose way is timed."""
+
+    publisher: int
+    number: int
+    trace: int
+    slot: Slot
+    topic: str
+    recipients: int
+    """Clients and inboxes that it is for."""
+    framed: bool
+    """Whether any of it is for clients as it is, and not for code."""
 
 
 class Books:
@@ -18,8 +34,8 @@ class Books:
         """Every entry of every batch that was not acknowledged before, for every subscriber it names."""
         self.due = 0
         """Arrived in this turn, and about to be handed over."""
-        self.timed: list[int] = []
-        """When those among it were published that are timed; emptied by whoever hands it over."""
+        self.timed: list[Timed] = []
+        """Those among it whose way is timed; emptied by whoever hands it over."""
         self.handed = 0
         """Handed to a client's transport or to the code of a channel or mailbox."""
         self.duplicate = 0

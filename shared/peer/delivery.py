@@ -172,9 +172,10 @@ class Delivery:
         payload: bytes,
         sender: int = 0,
         reach: Reach = Reach.CLUSTER,
+        trace: int = 0,
     ) -> None:
         """Publish as soon as there is credit, after all that wait; `Arrival.admitted` tells the ticket its number."""
-        self._log.wait(ticket, Waiting(topic, form, event, payload, sender, reach))
+        self._log.wait(ticket, Waiting(topic, form, event, payload, sender, reach, trace))
 
     def withdraw(self, ticket: Any) -> None:
         """Do not publish what waits under this ticket. Nothing happens if it was admitted before."""
@@ -259,6 +260,11 @@ class Delivery:
     def linked(self) -> bool:
         """Whether every shard has answered our HELLO."""
         return bool(self._links) and all(link.welcomed for link in self._links.values())
+
+    @property
+    def shards(self) -> int:
+        """How many shards a publish goes to."""
+        return sum(1 for _ in self._publishing_links())
 
     @property
     def log_bytes(self) -> int:

@@ -33,6 +33,7 @@ class Waiting(NamedTuple):
     payload: bytes
     sender: int
     reach: Reach = Reach.CLUSTER
+    trace: int = 0
 
 
 class PublishLog:

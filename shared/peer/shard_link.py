@@ -22,7 +22,7 @@ from roost.shared.bus import (
     unpack_numbers,
 )
 from roost.shared.peer.audience import Audience, Subscription
-from roost.shared.peer.books import Books
+from roost.shared.peer.books import Books, Timed
 from roost.shared.shard_map import Slot
 
 ACK_DELAY: Final = 0.05
@@ -37,6 +37,8 @@ PONG_LIMIT: Final = 3.0
 MAX_PONG_LIMIT: Final = 30.0
 """The limit doubles with each session that stays without an answer, up to this."""
 
+MAX_TIMED: Final = 10_000
+"""Timed entries that are due at a time; what comes beyond them is not timed."""
 MAX_DEAD: Final = 4096
 """So many publishers that are dead are remembered a slot; then the one that has been dead longest is forgotten."""
 
@@ -164,8 +166,8 @@ class ShardLink:
 
     def _hand_over_entry(self, entry: Entry, handovers: list[Handover]) -> None:
         sender = entry.sender
-        if entry.trace and entry.frames:
-            self._books.timed.append(entry.trace)
+        if entry.trace and len(self._books.timed) < MAX_TIMED:
+            self._books.timed.append(self._timed(entry))
         for number, frame in entry.frames:
             audience = self._audiences[number]
             outlets = audience.outlets(sender)
@@ -178,6 +180,15 @@ class ShardLink:
             handovers.append(Letters(inboxes, audience.topic, letter))
             self._unacknowledged_bytes += len(letter)
             self._count(audience, sender, len(inboxes))
+
+    def _timed(self, entry: Entry) -> Timed:
+        frames = [self._audiences[number] for number, _ in entry.frames]
+        letters = [self._audiences[number] for number, _ in entry.letters]
+        topic = next((audience.topic for audience in (*frames, *letters)), "")
+        sender = entry.sender
+        recipients = sum(len(audience.outlets(sender)) for audience in frames)
+        recipients += sum(len(audience.inboxes(sender)) for audience in letters)
+        return Timed(entry.publisher, entry.number, entry.trace, self.slot, topic, recipients, bool(frames))
 
     def _count(self, audience: Audience, sender: int, handed: int) -> None:
         offered = len(audience.members) - (sender in audience.members)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -40,6 +41,10 @@ class ShardSockets:
         self.delivery = Delivery(
             worker, run_dir.read_map(), loop.time(), lambda publisher: run_dir.alive(worker_name(publisher))
         )
+        self.notes_arrival = False
+        """Whether somebody wants to know when what arrives was read."""
+        self.arrived = 0
+        """When what is being carried out was, in nanoseconds of the machine's monotonic clock."""
         self._ack_timer: asyncio.TimerHandle | None = None
         self._linked = asyncio.Event()
         self._tick = loop.call_later(TICK, self._on_tick)
@@ -77,6 +82,8 @@ class ShardSockets:
         dealer = self._dealers.get(slot)
         if dealer is None:
             return
+        if self.notes_arrival:
+            self.arrived = time.monotonic_ns()
         arrivals = []
         now = self._loop.time()
         for data in dealer.drain():

@@ -7,8 +7,10 @@ import msgspec
 from roost.gateway.turn import Turn
 from roost.gateway.uplink import Uplink
 from roost.shared.bus import Form, Publish
+from roost.shared.peer.books import Timed
 from roost.shared.peer.delivery import Arrival
 from roost.shared.peer.shard_link import Frames
+from roost.shared.shard_map import Slot
 from tests.gateway.lone_worker import lone_worker
 
 
@@ -51,7 +53,8 @@ async def test_a_timed_broadcast_counts_once_when_all_of_it_is_written() -> None
         assert isinstance(uplink, Uplink)
         arrival = Arrival()
         arrival.handovers = [Frames([outlet], [b"1"], "room:a") for outlet in outlets]
-        uplink.books.timed.append(time.monotonic_ns() - 10**9)
+        published = time.monotonic_ns() - 10**9
+        uplink.books.timed.append(Timed(1, 1, published, Slot(0, 0), "room:a", 2, framed=True))
         uplink.books.due = 2
         uplink._carry_out([arrival])
         assert all(outlet.written for outlet in outlets)

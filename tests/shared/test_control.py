@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.shared import acting, cluster, control, envelopes, hottest, inspection
+from roost.shared import acting, cluster, control, envelopes, hottest, inspection, trace
 from roost.shared.books import ShardBooks
 from roost.shared.bus import Form, Lane
 from roost.shared.drain import Pace
@@ -28,6 +28,12 @@ addresses = st.lists(st.tuples(text, st.integers(0, 65535)), max_size=2).map(tup
 
 paces = st.builds(Pace, numbers, st.floats(0, 60), st.floats(0, 60))
 
+filters = st.builds(
+    trace.TraceFilter,
+    st.none() | text.map(lambda prefix: prefix.replace("*", "") + "*"),
+    st.none() | text,
+    st.none() | text,
+)
 fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     control.StartShard: (slots, numbers, text),
     control.StartWorker: (numbers, text, text, addresses, st.lists(text).map(tuple)),
@@ -87,6 +93,11 @@ fields_of: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
         text,
     ),
     acting.DisconnectSockets: (text,),
+    trace.StartTrace: (filters, numbers, st.floats(0, 600)),
+    trace.PollTrace: (numbers, st.dictionaries(text, numbers, max_size=3)),
+    trace.StopTrace: (numbers,),
+    trace.FollowTrace: (numbers, filters, numbers, st.dictionaries(text, numbers, max_size=3)),
+    trace.EndTrace: (numbers,),
 }
 messages: st.SearchStrategy[control.Message] = st.one_of(
     [st.builds(kind, *fields) for kind, fields in fields_of.items()]

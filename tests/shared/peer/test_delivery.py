@@ -551,6 +551,13 @@ class TestCredit:
         assert payloads(listener) == [{"number": n} for n in range(4)]
         assert bus.workers[1].delivery.drained()
 
+    def test_one_that_waits_is_timed_from_when_it_was_to_be_published(self) -> None:
+        bus, _ = self.waiting()
+        delivery = bus.workers[1].delivery
+        delivery.await_credit("timed", "room:a", Form.JSON, "e", numbered(4), trace=77)
+        bus.settle()
+        assert [(one.number, one.trace, one.recipients) for one in delivery.books.timed] == [(5, 77, 1)]
+
     def test_nobody_passes_those_who_wait(self) -> None:
         bus, _ = self.waiting()
         delivery = bus.workers[1].delivery
