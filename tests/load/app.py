@@ -14,6 +14,7 @@ from rich.console import Console
 
 from roost import WhenSlow
 from tests.load import bars, comparison, constants, scenarios, table
+from tests.load.cluster.command import cluster
 from tests.load.display import Display
 from tests.load.options import scenario
 from tests.load.orders import LoadTestFailed
@@ -239,6 +240,9 @@ def stuck(
     """Broadcasts to a room in which some do not read: what does it cost the others, and memory?"""
     work = _work("stuck", payload, 0, rate, seconds, warmup)
     return scenarios.stuck(setup, Crowding(1, clients), work, Obstruction(number, policy.value, fill, pairs))
+
+
+app.command()(cluster)
 
 
 @app.command("table")
