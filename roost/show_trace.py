@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from roost.shared.trace import Happened
-from roost.shared.trace_assembly import Broadcast, Hop, Row
+from roost.shared.trace_assembly import Broadcast, Hop, as_plain
 from roost.shared.trace_session import News, TraceSession
 from roost.terminal import console, number, print_silent, size, visible
 
@@ -36,19 +36,6 @@ class TraceInJson:
             _write({"kind": "lost", "process": process, "count": lost})
         if news.over:
             _write({"kind": "over", "reason": news.over})
-
-
-def as_plain(row: Row) -> dict[str, Any]:
-    """A row as JSON has it."""
-    if isinstance(row, Happened):
-        plain: dict[str, Any] = msgspec.to_builtins(row)
-        del plain["type"]
-        return plain
-    published = msgspec.to_builtins(row.published)
-    for name in ("type", "received", "decoded"):
-        published.pop(name, None)
-    hops = [msgspec.to_builtins(hop) for hop in row.hops]
-    return {"kind": "broadcast", **published, "hops": hops, "missing": row.missing}
 
 
 class TraceInWords:

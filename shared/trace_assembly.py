@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -177,3 +177,16 @@ def _write_hops(written: Written) -> tuple[Hop, ...]:
 def _order(note: Note) -> int:
     """Of matches their time, so that the first ones of a page count; parts come before and after as they like."""
     return note.at if isinstance(note, Happened | Published) else 0
+
+
+def as_plain(row: Row) -> dict[str, Any]:
+    """A row as JSON has it."""
+    if isinstance(row, Happened):
+        plain: dict[str, Any] = msgspec.to_builtins(row)
+        del plain["type"]
+        return plain
+    published = msgspec.to_builtins(row.published)
+    for name in ("type", "received", "decoded"):
+        published.pop(name, None)
+    hops = [msgspec.to_builtins(hop) for hop in row.hops]
+    return {"kind": "broadcast", **published, "hops": hops, "missing": row.missing}

@@ -175,6 +175,27 @@ async def test_topics_and_sockets_are_as_their_clients_know_them(node: WatchedNo
         assert "10.0.0" in await dashboard.refused("sockets", "at", address="10.0.0")
 
 
+async def test_what_happens_is_traced(node: WatchedNode) -> None:
+    async with DashboardClient(node) as dashboard, crowd(node) as clients:
+        await dashboard.join("trace")
+        assert "pattern" in await dashboard.refused("trace", "start", topic="room:*:x")
+        begun = await dashboard.ask("trace", "start", topic="room:all", event="new_msg", limit=5000)
+        assert begun["limit"] == 1000
+        await clients[0].send(["1", "9", "room:all", "new_msg", {"body": "hello"}])
+
+        def broadcasts(news: Any) -> list[Any]:
+            return [row for row in news["rows"] if row["kind"] == "broadcast"]
+
+        (row,) = broadcasts(await dashboard.hears("traced", lambda news: bool(broadcasts(news))))
+        assert (row["topic"], row["event"], row["missing"]) == ("room:all", "new_msg", [])
+        assert sum(hop.get("recipients", 0) for hop in row["hops"]) == CLIENTS
+        assert [hop["at"] for hop in row["hops"]] == sorted(hop["at"] for hop in row["hops"])
+        await dashboard.ask("trace", "stop")
+        await dashboard.ask("trace", "start", topic="room:*", limit=1)
+        await clients[0].send(["1", "10", "room:all", "ping", {}])
+        assert "found" in (await dashboard.hears("over"))["reason"]
+
+
 async def test_the_number_of_shards_is_changed_and_seen_to_change(lone_node: WatchedNode) -> None:
     async with DashboardClient(lone_node) as dashboard, crowd(lone_node) as clients:
         await dashboard.join("node")
@@ -227,6 +248,8 @@ async def test_without_a_broker_the_rest_is_shown(lone_node: WatchedNode) -> Non
         assert len(tree["gateway"]["workers"]) == 2
         assert await dashboard.refused("topics", "search") == "there is no broker"
         assert await dashboard.refused("node", "scale", shards=2) == "there is no broker"
+        await dashboard.join("trace")
+        assert await dashboard.refused("trace", "start") == "there is no broker"
         assert (await dashboard.ask("topics", "subscribers", topic="room:all"))["total"] == CLIENTS
         lone_node.broker.wait()
         lone_node.start_broker()

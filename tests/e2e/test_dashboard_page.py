@@ -62,13 +62,13 @@ def page(node: WatchedNode, *, token: bool = True) -> str:
     return f"http://localhost:{node.admin_port}/dashboard" + (f"?token={node.token}" if token else "")
 
 
-async def picture(window: Window, name: str) -> None:
+async def picture(window: Window, name: str, *, whole: bool = True) -> None:
     """For people to look at, if they want to."""
     assert await window.overflow() <= 0, name
     if PICTURES:
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         await window.evaluate("scrollTo(0, 0)")
-        await window.screenshot(Path(PICTURES) / f"{name}.png")
+        await window.screenshot(Path(PICTURES) / f"{name}.png", whole=whole)
 
 
 async def in_all_looks(browser: Chromium, node: WatchedNode, name: str, ready: str, text: str) -> None:
@@ -143,6 +143,29 @@ async def test_a_busy_node_and_its_topics_and_sockets(node: WatchedNode, chromiu
             await window.press("#socket-search", "Enter")
             await window.sees("#sockets", "20 sockets")
             await picture(window, f"sockets-{look}")
+            await window.close()
+
+
+async def test_a_live_trace(node: WatchedNode, chromium: Chromium) -> None:
+    async with crowd(node, HOSTILE) as clients, talking(clients):
+        for look in ("desktop-light", "phone-dark"):
+            window = await chromium.open(page(node) + "#trace", **LOOKS[look])  # type: ignore[arg-type]
+            await window.sees("#trace", "as they happen")
+            await window.fill("#trace-topic", "nonsense*x")
+            await window.press("#trace-topic", "Enter")
+            await window.sees("#trace .bad", "not 'nonsense*x'")
+            await window.fill("#trace-topic", "room:*")
+            await window.click("#trace button")
+            await window.sees(".traced", "room:all")
+            await window.sees("#trace", "100 were found.")
+            await window.click(".traced summary")
+            await window.sees(".traced .hops", "last write")
+            await picture(window, f"trace-{look}", whole=False)
+            await window.fill("#trace-event", "nothing")
+            await window.click("#trace button")
+            await window.sees("#trace", "Waiting for the next 100 matches")
+            await window.click("#trace button")
+            await window.sees("#trace", "Stopped.")
             await window.close()
 
 

@@ -8,6 +8,7 @@ from roost.gateway.admin.dashboard.socket import DashboardSocket, Desk
 from roost.gateway.admin.dashboard.sockets_channel import SocketsChannel
 from roost.gateway.admin.dashboard.topic_search import TopicSearch
 from roost.gateway.admin.dashboard.topics_channel import TopicsChannel
+from roost.gateway.admin.dashboard.trace_channel import TraceChannel
 from roost.gateway.admin.dashboard.watch import TOPIC, Watch
 from roost.gateway.mount import WebSocket
 
@@ -21,6 +22,7 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 DashboardSocket.route(TOPIC, NodeChannel)
 DashboardSocket.route("topics", TopicsChannel)
 DashboardSocket.route("sockets", SocketsChannel)
+DashboardSocket.route("trace", TraceChannel)
 
 
 def mount_dashboard(endpoint: "Endpoint", token: str, node: "OwnNode") -> None:

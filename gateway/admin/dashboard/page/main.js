@@ -7,6 +7,7 @@ import { Overview } from "./overview.js";
 import { Socket } from "./socket.js";
 import { SocketsView } from "./sockets.js";
 import { TopicsView } from "./topics.js";
+import { TraceView } from "./trace.js";
 
 const HIDDEN_LIMIT = 60_000; // a tab that nobody looks at burdens nobody
 const STALE_AFTER = 5_000;
@@ -32,6 +33,7 @@ function open(token) {
   views.overview = new Overview(document.getElementById("overview"), socket, measured);
   views.topics = new TopicsView(document.getElementById("topics"), socket);
   views.sockets = new SocketsView(document.getElementById("sockets"), socket);
+  views.trace = new TraceView(document.getElementById("trace"), socket);
   socket.connect();
   showView();
 }

@@ -26,7 +26,7 @@ export class Tree {
 
 function broker(tree) {
   if (tree.silent.includes("broker")) return branch("broker", null, "does not answer", true);
-  return branch("broker", tree.pid, "supervises the shards", false, tree.shards.map(child));
+  return branch("broker", tree.pid, "supervises the shards", false, [...tree.shards, ...(tree.bridge ? [tree.bridge] : [])].map(child));
 }
 
 const gateway = (one) => branch("gateway", one.pid, `serves ${one.app}`, false, one.workers.map(child));
