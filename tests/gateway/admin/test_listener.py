@@ -30,7 +30,7 @@ async def topics(request: Request) -> PlainTextResponse:
 @asynccontextmanager
 async def listening(why_not_ready: str = "") -> AsyncIterator[int]:
     """The port of a listener."""
-    app = admin_app(TOKEN, measure, lambda: why_not_ready, [Route("/api/topics", topics)])
+    app = admin_app(TOKEN, measure, lambda: why_not_ready, [Route("/topics", topics)])
     with Reservation(HOST, 0) as reserved:
         listener = AdminListener(Endpoint(app=app), reserved.addresses)
         listener.start()
@@ -72,7 +72,7 @@ async def test_nobody_else_gets_them_from_wherever_they_come() -> None:
 
 async def test_a_page_under_another_name_gets_nothing() -> None:
     async with listening() as port:
-        for target in ("/metrics", "/health", "/ready", "/api/topics"):
+        for target in ("/metrics", "/health", "/ready", "/topics"):
             assert (await request(port, target, BEARER | {"Host": f"rebound.example:{port}"})).status == 421
 
 
@@ -88,7 +88,7 @@ async def test_health_and_readiness_need_no_token() -> None:
 
 async def test_further_routes_stand_behind_the_same_guard() -> None:
     async with listening() as port:
-        assert (await request(port, "/api/topics")).status == 401
-        assert (await request(port, "/api/topics", BEARER)).body == b"topics of /api/topics"
+        assert (await request(port, "/topics")).status == 401
+        assert (await request(port, "/topics", BEARER)).body == b"topics of /topics"
         assert (await request(port, "/nothing", BEARER)).status == 404
         assert (await request(port, "/metrics", BEARER, method="POST")).status == 405
