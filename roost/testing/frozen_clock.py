@@ -1,6 +1,7 @@
 """A loop's clock that stands still until a test moves it."""
 
 import asyncio
+import math
 from typing import Final
 
 MAX_TURNS: Final = 10_000
@@ -17,7 +18,9 @@ class FrozenClock:
                 f"the clock of {type(loop).__name__} cannot be moved by tests: run these tests on asyncio's own loop"
             )
         self._loop = loop
-        self._now = loop.time()
+        self._now = 0.0
+        self._resolution: float = loop._clock_resolution  # type: ignore[attr-defined]  # noqa: SLF001
+        self._set(loop.time())
         loop.time = self.now  # type: ignore[method-assign]
 
     def now(self) -> float:
@@ -27,6 +30,7 @@ class FrozenClock:
     def thaw(self) -> None:
         """Give the loop its own clock back."""
         del self._loop.time
+        self._loop._clock_resolution = self._resolution  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def settle(self) -> None:
         """Let everything happen that happens without time passing. Raises RuntimeError if that does not end."""
@@ -43,12 +47,20 @@ class FrozenClock:
         await self.settle()
         end = self._now + seconds
         while (due := self.next_due()) is not None and due <= end:
-            self._now = max(self._now, due)
+            self._set(max(self._now, due))
             await self.settle()
-        self._now = end
+        self._set(end)
         await self.settle()
 
     def next_due(self) -> float | None:
         """When the next timer is due; None if none waits."""
         timers = self._loop._scheduled  # type: ignore[attr-defined]  # noqa: SLF001
         return min((timer.when() for timer in timers if not timer.cancelled()), default=None)
+
+    def _set(self, now: float) -> None:
+        """The loop calls what is due within its resolution: here that is now, and nothing that is due a moment later.
+
+        Else who looks at the clock when called finds that it is not time yet, and asks to be called again, for ever.
+        """
+        self._now = now
+        self._loop._clock_resolution = math.ulp(now)  # type: ignore[attr-defined]  # noqa: SLF001

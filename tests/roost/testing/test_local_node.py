@@ -1,6 +1,7 @@
 """Time that a test moves, and what a failing assertion says."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -101,6 +102,17 @@ class TestTime:
         assert loop.time() == still == clock.now()
         clock.thaw()
         assert loop.time() > still
+
+    async def test_what_is_due_a_moment_later_is_not_called_before(self) -> None:
+        loop = asyncio.get_running_loop()
+        clock = FrozenClock(loop)
+        called: list[float] = []
+        loop.call_at(math.nextafter(clock.now() + 1, math.inf), lambda: called.append(loop.time()))
+        await clock.advance(1)
+        assert called == []
+        await clock.advance(1e-9)
+        assert called
+        clock.thaw()
 
     async def test_what_never_ends_is_said(self, node: LocalNode) -> None:
         async def forever() -> None:
