@@ -37,6 +37,11 @@ class Node:
         self.broker: subprocess.Popen[bytes] | None = None
         self.gateway: subprocess.Popen[bytes] | None = None
 
+    def patient(self) -> Self:
+        """For tests that stop a process for a while: it is not to be killed for it, on a busy machine either."""
+        self.environment["ROOST_STALL_LIMIT"] = "60"
+        return self
+
     @property
     def url(self) -> str:
         """What a Phoenix client is given."""

@@ -22,6 +22,7 @@ class NodeWithApi(Node):
         super().__init__(workers=2, shards=2)
         self.admin_port = free_port()
         self.environment["ROOST_ADMIN_PORT"] = str(self.admin_port)
+        self.patient()
 
     @property
     def api(self) -> str:

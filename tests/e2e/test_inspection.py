@@ -46,7 +46,7 @@ class Crowd:
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Node]:
     """A node of three shards and two workers."""
-    with Node("tests.applications.inspected:endpoint", shards=3, workers=2) as running:
+    with Node("tests.applications.inspected:endpoint", shards=3, workers=2).patient() as running:
         yield running
 
 

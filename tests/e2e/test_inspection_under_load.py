@@ -85,7 +85,7 @@ async def ask(node: Node, *arguments: str) -> Any:
 
 
 async def test_what_commands_say_is_what_clients_know_to_be_true() -> None:
-    with Node("tests.applications.inspected:endpoint", shards=3, workers=2) as node:
+    with Node("tests.applications.inspected:endpoint", shards=3, workers=2).patient() as node:
         async with crowd(node) as guests:
             await they_count_everything(node, guests)
             await they_know_each_socket(node, guests)

@@ -32,14 +32,14 @@ _STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][AB0])")
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Node]:
-    with Node("tests.applications.inspected:endpoint", shards=3, workers=2) as running:
+    with Node("tests.applications.inspected:endpoint", shards=3, workers=2).patient() as running:
         yield running
 
 
 @pytest.fixture
 def lone() -> Iterator[Node]:
     """For one test, which breaks it."""
-    with Node("tests.applications.inspected:endpoint", shards=2, workers=2) as running:
+    with Node("tests.applications.inspected:endpoint", shards=2, workers=2).patient() as running:
         yield running
 
 

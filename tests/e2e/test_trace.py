@@ -25,7 +25,7 @@ MEMBERS = 8
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Node]:
-    with Node("tests.applications.inspected:endpoint", shards=3, workers=2) as running:
+    with Node("tests.applications.inspected:endpoint", shards=3, workers=2).patient() as running:
         yield running
 
 
