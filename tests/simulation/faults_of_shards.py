@@ -275,7 +275,7 @@ def no_counters(replace: Any) -> None:
     replace(ShardLink, "hear", before(hear))
 
 
-@fault("W4 older sessions used by the shard", 76)
+@fault("W4 older sessions used by the shard", 347)
 def older_sessions_used_by_the_shard(replace: Any) -> None:
     def make(original: Any) -> Any:
         def method(self: Any, worker: int, parcel: Any) -> None:
