@@ -357,12 +357,13 @@ class TestTimeouts:
         async def work() -> list[str]:
             log = []
             try:
-                async with asyncio.timeout(0.002):
+                async with asyncio.timeout(LIMIT) as outer:
                     try:
                         async with asyncio.timeout(0):
                             await asyncio.Event().wait()
                     except TimeoutError:
                         log.append("inner")
+                    outer.reschedule(0)
                     await asyncio.Event().wait()
             except TimeoutError:
                 log.append("outer")
