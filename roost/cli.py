@@ -222,7 +222,7 @@ def schema(
     """Write what an application's channels take and send, as their methods are annotated: AsyncAPI or TypeScript."""
     from roost.gateway.application import load_endpoint
     from roost.schema.asyncapi import as_asyncapi
-    from roost.schema.inventory import take_inventory
+    from roost.schema.collecting import take_inventory
     from roost.schema.typescript import as_typescript
     from roost.terminal import print_json
 

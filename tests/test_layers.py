@@ -1,255 +1,30 @@
-"""What may import what: layers, cycles, purity, names; and the sizes that keep modules readable.
+"""What may import what: layers, cycles, purity, names, the environment; and the sizes that keep modules readable.
 
-All is read from the source, nothing is imported. Each rule is also shown to fail on a source that breaks it.
+The rules hold for our modules. Each is also shown to fail on a source that breaks it.
 """
 
-import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parent.parent
-FOLDERS: Final = ("shared", "broker", "gateway", "roost")
-MAX_FUNCTION_LINES: Final = 50
-MAX_MODULE_LINES: Final = 400
-
-MAY_IMPORT: Final = {
-    "shared": {"shared"},
-    "broker": {"broker", "shared"},
-    "gateway": {"gateway", "shared"},
-    "roost": {"roost", "shared", "broker", "gateway"},
-}
-
-PURE_LIBRARIES: Final = {
-    *(
-        "abc",
-        "array",
-        "base64",
-        "binascii",
-        "bisect",
-        "codecs",
-        "collections",
-        "collections.abc",
-        "copy",
-        "dataclasses",
-        "difflib",
-    ),
-    *("decimal", "enum", "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "http.HTTPStatus"),
-    *("inspect", "ipaddress", "itertools", "json", "math", "numbers", "operator", "re", "string", "struct"),
-    *("textwrap", "types"),
-    *("sys.intern", "typing", "unicodedata", "urllib.parse", "zlib"),
-    *("msgspec", "httptools"),
-    # Ciphers without the randomness.
-    *("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers"),
-    *("cryptography.hazmat.primitives.ciphers.aead", "cryptography.hazmat.primitives.ciphers.algorithms"),
-    # The sans-I/O part of websockets.
-    *("websockets.datastructures", "websockets.exceptions", "websockets.frames", "websockets.headers"),
-    *("websockets.http11", "websockets.protocol", "websockets.server", "websockets.speedups", "websockets.utils"),
-}
-"""What a module that calls itself Pure may import besides our own: no I/O, clock, randomness, environment, logging."""
-IMPURE_CALLS: Final = {"open", "print", "input", "__import__", "breakpoint"}
-
-
-@dataclass(frozen=True)
-class Import:
-    """One import: `import module`, or `from module import names`."""
-
-    module: str
-    names: tuple[str, ...]
-    line: int
-    top_level: bool
-    """Whether it happens when the module is imported, not when a function is called."""
-    for_types: bool
-    """Whether it stands below `if TYPE_CHECKING`."""
-
-    def candidates(self) -> list[str]:
-        """The modules that it may mean: what is imported from, and names in it that may be modules themselves."""
-        return [self.module, *(f"{self.module}.{name}" for name in self.names)]
-
-
-@dataclass(frozen=True)
-class Module:
-    """The source of one module, with the name by which it is imported."""
-
-    name: str
-    text: str
-    is_package: bool = False
-
-    @property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text)
-
-    @property
-    def first_line(self) -> str:
-        return (ast.get_docstring(self.tree) or "").partition("\n")[0]
-
-    @property
-    def is_pure(self) -> bool:
-        return self.first_line.endswith("Pure.")
-
-    @property
-    def layer(self) -> str:
-        return layer_of(self.name)
-
-    def imports(self) -> Iterator[Import]:
-        package = self.name if self.is_package else self.name.rpartition(".")[0]
-        return find_imports(self.tree.body, package, top_level=True, for_types=False)
-
-
-def layer_of(name: str) -> str:
-    """The folder a dotted name of ours belongs to; `roost` for everything that is in none of the others."""
-    second = name.split(".")[1] if "." in name else ""
-    return second if second in FOLDERS else "roost"
-
-
-def find_imports(nodes: Iterable[ast.AST], package: str, *, top_level: bool, for_types: bool) -> Iterator[Import]:
-    """Every import among these nodes and below them."""
-    for node in nodes:
-        match node:
-            case ast.Import(names):
-                for alias in names:
-                    yield Import(alias.name, (), node.lineno, top_level, for_types)
-            case ast.ImportFrom(module, names, level):
-                source = _absolute(module, level, package)
-                yield Import(source, tuple(alias.name for alias in names), node.lineno, top_level, for_types)
-            case ast.If(test, body, orelse):
-                checking = ast.unparse(test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-                yield from find_imports(body, package, top_level=top_level, for_types=for_types or checking)
-                yield from find_imports(orelse, package, top_level=top_level, for_types=for_types)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                yield from find_imports(ast.iter_child_nodes(node), package, top_level=False, for_types=for_types)
-            case _:
-                yield from find_imports(ast.iter_child_nodes(node), package, top_level=top_level, for_types=for_types)
-
-
-def _absolute(module: str | None, level: int, package: str) -> str:
-    """The module of a `from`, with the dots of a relative one resolved."""
-    above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
-    return ".".join([*above, *([module] if module else [])])
-
-
-def read_modules(root: Path) -> dict[str, Module]:
-    """Our modules by name. The links below `roost/` are not followed: what they lead to is read in its own place."""
-    modules = {}
-    for folder in FOLDERS:
-        files = (root / folder).glob("*.py") if folder == "roost" else (root / folder).rglob("*.py")
-        for file in files:
-            parts = file.relative_to(root).with_suffix("").parts
-            name = ".".join(parts if folder == "roost" else ("roost", *parts)).removesuffix(".__init__")
-            modules[name] = Module(name, file.read_text(), is_package=file.name == "__init__.py")
-    return modules
-
-
-def ours(modules: dict[str, Module], module: Module) -> Iterator[tuple[Import, str]]:
-    """What a module imports of ours: each import with the name of the module that it names."""
-    for found in module.imports():
-        for name in found.candidates():
-            if name in modules:
-                yield found, name
-
-
-# The rules: each answers what breaks it, one line a breach.
-
-
-def layer_breaches(modules: dict[str, Module]) -> list[str]:
-    """Imports against the one-way rule, those for types included."""
-    return [
-        f"{module.name}:{found.line} imports {name}"
-        for module in modules.values()
-        for found, name in ours(modules, module)
-        if layer_of(name) not in MAY_IMPORT[module.layer]
-    ]
-
-
-def bare_imports(modules: dict[str, Module]) -> list[str]:
-    """Imports of our folders by a name that an application may use for its own."""
-    bare = set(FOLDERS) - {"roost"}
-    return [
-        f"{module.name}:{found.line} imports {found.module}"
-        for module in modules.values()
-        for found in module.imports()
-        if found.module.split(".")[0] in bare
-    ]
-
-
-def import_cycles(modules: dict[str, Module]) -> list[str]:
-    """Modules that need one another to be imported."""
-    needs = {
-        module.name: {name for found, name in ours(modules, module) if found.top_level and not found.for_types}
-        for module in modules.values()
-    }
-    return [f"{name} needs itself" for name in sorted(needs) if name in _reachable(needs, name)]
-
-
-def _reachable(needs: dict[str, set[str]], start: str) -> set[str]:
-    reached: set[str] = set()
-    frontier = set(needs[start])
-    while frontier:
-        name = frontier.pop()
-        if name not in reached:
-            reached.add(name)
-            frontier |= needs[name]
-    return reached
-
-
-def undocumented(modules: dict[str, Module]) -> list[str]:
-    """Modules without a sentence at their top."""
-    return [module.name for module in modules.values() if not module.first_line]
-
-
-def impurities(modules: dict[str, Module]) -> list[str]:
-    """What modules that call themselves Pure import or call and may not."""
-    breaches = []
-    for module in modules.values():
-        if module.is_pure:
-            breaches += [f"{module.name}:{line} {what}" for line, what in _impurities(modules, module)]
-    return breaches
-
-
-def _impurities(modules: dict[str, Module], module: Module) -> Iterator[tuple[int, str]]:
-    for found in module.imports():
-        if found.for_types:
-            continue
-        if found.module not in modules and not _is_pure_library(found):
-            yield found.line, f"imports {found.module}"
-        for name in found.candidates():
-            if name in modules and not modules[name].is_pure:
-                yield found.line, f"imports {name}, which is not Pure"
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
-            yield node.lineno, f"calls {node.func.id}"
-
-
-def _is_pure_library(found: Import) -> bool:
-    if found.module in PURE_LIBRARIES:
-        return True
-    return bool(found.names) and all(f"{found.module}.{name}" in PURE_LIBRARIES for name in found.names)
-
-
-def too_long(module: Module) -> list[str]:
-    """Functions of too many lines, their docstrings not counted, and the module if it is."""
-    lines = len(module.text.splitlines())
-    breaches = [f"{module.name} has {lines} lines"] if lines > MAX_MODULE_LINES else []
-    for function in ast.walk(module.tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = _code_lines(function)
-            if lines > MAX_FUNCTION_LINES:
-                breaches.append(f"{module.name}:{function.lineno} {function.name} has {lines} lines")
-    return breaches
-
-
-def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    assert function.end_lineno is not None
-    lines = function.end_lineno - function.lineno + 1
-    first = function.body[0]
-    if ast.get_docstring(function, clean=False) is not None:
-        assert first.end_lineno is not None
-        lines -= first.end_lineno - first.lineno + 1
-    return lines
-
+from tests.source_rules import (
+    FOLDERS,
+    MAX_FUNCTION_LINES,
+    MAX_MODULE_LINES,
+    MAY_READ_ENVIRONMENT,
+    ROOT,
+    Module,
+    bare_imports,
+    environment_reads,
+    import_cycles,
+    impurities,
+    layer_breaches,
+    layer_of,
+    ours,
+    read_modules,
+    too_long,
+    undocumented,
+)
 
 MODULES: Final = read_modules(ROOT)
 
@@ -269,6 +44,7 @@ class TestOurModules:
     def test_all_folders_were_read(self) -> None:
         assert {module.layer for module in MODULES.values()} == set(FOLDERS)
         assert {"roost", "roost.cli", "roost.shared.bus", "roost.broker.shard", "roost.gateway.client"} <= set(MODULES)
+        assert {"roost.client.messages", "roost.shared.peer.delivery", "roost.gateway.admin.api.routes"} <= set(MODULES)
 
     def test_imports_point_one_way(self) -> None:
         assert layer_breaches(MODULES) == []
@@ -296,6 +72,10 @@ class TestOurModules:
     def test_pure_modules_are(self) -> None:
         assert sum(module.is_pure for module in MODULES.values()) > 20
         assert impurities(MODULES) == []
+
+    def test_only_entry_points_read_the_environment(self) -> None:
+        assert set(MODULES) >= MAY_READ_ENVIRONMENT
+        assert environment_reads(MODULES) == []
 
     @pytest.mark.parametrize("name", sorted(MODULES))
     def test_modules_and_functions_are_short(self, name: str) -> None:
@@ -430,6 +210,18 @@ class TestTheRulesThemselves:
 
     def test_only_the_first_line_says_pure(self) -> None:
         assert impurities(sources(shared__a='"""A sentence.\n\nMore. Pure."""\nimport time')) == []
+
+    @pytest.mark.parametrize(
+        "statement",
+        ["x = os.environ['A']", "def f():\n    os.getenv('A')", "from os import path, environ", "os.environb"],
+    )
+    def test_reads_of_the_environment(self, statement: str) -> None:
+        assert environment_reads(sources(cli=statement)) == []
+        assert len(environment_reads(sources(shared__a=statement))) == 1
+
+    @pytest.mark.parametrize("statement", ["os.getcwd()", "request.environ", "from os import path"])
+    def test_what_does_not_read_the_environment(self, statement: str) -> None:
+        assert environment_reads(sources(shared__a=statement)) == []
 
     def test_long_functions(self) -> None:
         body = "    x = 1\n" * MAX_FUNCTION_LINES

@@ -1,24 +1,10 @@
-"""Collects what an endpoint's channels take and send: the types that their methods are annotated with. Pure."""
+"""An inventory: what an endpoint's channels take and send, as JSON Schemas. Pure."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
-
-from roost.gateway.payloads import Argument, is_pydantic_model
-from roost.gateway.socket import Socket
-from roost.shared.serializer import Raw
-
-if TYPE_CHECKING:
-    from roost.gateway.channel import Channel
-    from roost.gateway.endpoint import Endpoint
+from typing import Any
 
 Schema = dict[str, Any]
 """JSON Schema, draft 2020-12."""
-
-ANYTHING: Final[Schema] = {}
-BINARY: Final[Schema] = {"type": "string", "contentEncoding": "binary"}
-"""The payload of a binary message."""
 
 
 @dataclass(frozen=True)
@@ -54,63 +40,3 @@ class Inventory:
     channels: tuple[ChannelSchema, ...]
     types: dict[str, Schema]
     """What the others refer to as `#/components/schemas/NAME`."""
-
-
-def take_inventory(endpoint: "Endpoint") -> Inventory:
-    """Look at every route of every mount. Raises TypeError for an annotation that no JSON can be checked against."""
-    schemas = _Schemas()
-    channels = tuple(
-        _channel(mount.path, route.pattern, route.channel, schemas)
-        for mount in endpoint.mounts
-        if issubclass(mount.socket, Socket)
-        for route in mount.socket.routes
-    )
-    return Inventory(channels, dict(sorted(schemas.types.items())))
-
-
-def _channel(socket: str, pattern: str, channel: "type[Channel[Any]]", schemas: "_Schemas") -> ChannelSchema:
-    from roost.gateway.channel import Channel
-
-    events = {
-        name: EventSchema(
-            schemas.of(method.argument.annotation), None if method.reply is None else schemas.of(method.reply)
-        )
-        for name, method in sorted(channel.event_methods().items())
-    }
-    return ChannelSchema(
-        name=channel.__name__,
-        socket=socket,
-        pattern=pattern,
-        description=(channel.__doc__ or "").strip() if channel.__doc__ != Channel.__doc__ else "",
-        join=schemas.of(Argument(channel.join).annotation),
-        events=events,
-        sends={name: schemas.of(kind) for name, kind in sorted(channel.sends.items())},
-        others=channel.handle_in is not Channel.handle_in,
-    )
-
-
-class _Schemas:
-    """JSON Schemas of types, with those that are referred to collected."""
-
-    _AT: Final = "#/components/schemas/{name}"
-
-    def __init__(self) -> None:
-        self.types: dict[str, Schema] = {}
-
-    def of(self, kind: Any) -> Schema:
-        """The schema of an annotation."""
-        if kind is Any or kind is Raw:
-            return ANYTHING
-        if kind is bytes:
-            return BINARY
-        if is_pydantic_model(kind):
-            return self._of_model(kind)
-        (schema,), types = msgspec.json.schema_components((kind,), ref_template=self._AT)
-        self.types |= types
-        return schema
-
-    def _of_model(self, model: Any) -> Schema:
-        schema: Schema = model.model_json_schema(ref_template=self._AT.replace("{name}", "{model}"))
-        self.types |= schema.pop("$defs", {})
-        self.types[model.__name__] = schema
-        return {"$ref": self._AT.format(name=model.__name__)}

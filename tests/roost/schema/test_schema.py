@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from roost import Channel, Endpoint, Ok, Raw, RawSocket, Socket, event
 from roost.schema.asyncapi import as_asyncapi
-from roost.schema.inventory import Inventory, take_inventory
+from roost.schema.collecting import take_inventory
+from roost.schema.inventory import Inventory
 from roost.schema.typescript import as_typescript
 
 JS = Path(__file__).parents[2] / "js"
