@@ -105,7 +105,7 @@ class Broker:
                 settings, run_dir, self._tell_gateways, self._shards.publishes, self._shards.tell_all, self._asked_here
             )
         self._gateways: set[Link] = set()
-        self._traces = Traces(self._shards, self._gateways)
+        self._traces = Traces(self._shards, self._gateways, self._bridge)
         self._gateway_gone = asyncio.Event()
         self._stop = asyncio.Event()
 

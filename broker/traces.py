@@ -1,13 +1,17 @@
-"""The traces of a node: who asked for which, and until when. Shards are asked here, workers by way of their gateway."""
+"""The traces of a node: who asked for which, and until when.
+
+Shards and the bridge are asked here, workers by way of their gateway.
+"""
 
 import asyncio
 import time
 from collections.abc import Iterable
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from roost.broker.bridge.supervision import BRIDGE, KeptBridge
 from roost.broker.shards import Shards
 from roost.shared.link import Link, LinkClosed, Refused
 from roost.shared.trace import (
@@ -45,10 +49,11 @@ class Trace:
 class Traces:
     """All traces that are on. One ends when it is stopped, when its asker is gone, and when its time is up."""
 
-    def __init__(self, shards: Shards, gateways: Iterable[Link]) -> None:
+    def __init__(self, shards: Shards, gateways: Iterable[Link], bridge: KeptBridge | None) -> None:
         """`gateways` is looked at anew each time."""
         self._shards = shards
         self._gateways = gateways
+        self._bridge = bridge
         self._on: dict[int, Trace] = {}
         # From the time, so that no number comes again in a process that survives the broker.
         self._numbers = count(time.time_ns() // 1_000_000)
@@ -103,6 +108,8 @@ class Traces:
         self._shards.tell_all(EndTrace(number))
         for gateway in self._gateways:
             gateway.tell(EndTrace(number))
+        if self._bridge is not None:
+            self._bridge.tell(EndTrace(number))
 
     def left(self, asker: Link) -> None:
         """The link to whoever asked is gone, and with it its traces."""
@@ -116,11 +123,21 @@ class Traces:
 
     async def _follow(self, question: FollowTrace) -> tuple[tuple[TraceNotes, ...], tuple[str, ...]]:
         """What all processes have seen, and who did not answer."""
-        gateways = asyncio.gather(*(_ask_gateway(gateway, question) for gateway in self._gateways))
+        others = asyncio.gather(
+            self._ask_bridge(question), *(_ask_gateway(gateway, question) for gateway in self._gateways)
+        )
         answers, silent = await self._shards.ask_all(question, TraceNotes, ANSWER_LIMIT)
-        followed = await gateways
-        workers = (msgspec.convert(one, TraceNotes) for gateway in followed for one in gateway.processes)
-        return (*answers, *workers), (*silent, *(name for gateway in followed for name in gateway.silent))
+        followed = await others
+        more = (msgspec.convert(one, TraceNotes) for told in followed for one in told.processes)
+        return (*answers, *more), (*silent, *(name for told in followed for name in told.silent))
+
+    async def _ask_bridge(self, question: FollowTrace) -> FollowedTrace:
+        if self._bridge is None:
+            return FollowedTrace(())
+        try:
+            return FollowedTrace((await self._bridge.ask(question, Any, ANSWER_LIMIT),))
+        except Refused:
+            return FollowedTrace((), (BRIDGE,))
 
 
 async def _ask_gateway(gateway: Link, question: FollowTrace) -> FollowedTrace:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roost.shared.trace import Happened
+from roost.shared.trace import Happened, Published
 from roost.shared.trace_assembly import Broadcast, Hop, as_plain
 from roost.shared.trace_session import News, TraceSession
 from roost.terminal import console, number, print_silent, size, visible
@@ -84,7 +84,7 @@ class TraceInWords:
     def _print_broadcast(self, row: Broadcast) -> None:
         published = row.published
         words = [self._time(row.at), "broadcast", *_named(published.topic, published.event)]
-        words.append(f"publish {published.number} of worker {published.worker}, socket {published.socket or '-'}")
+        words.append(_origin(published))
         self._line(" ".join([*words, *_payload(published.size, published.payload)]))
         for hop in row.hops:
             self._line(f"  {_elapsed(hop.at - row.at)}  {hop.hop:<11} {_place(hop)}")
@@ -97,6 +97,12 @@ class TraceInWords:
     def _time(self, at: int) -> str:
         seconds, nanoseconds = divmod(self._wall + at, SECOND)
         return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{nanoseconds // 1000:06}"
+
+
+def _origin(published: Published) -> str:
+    if published.node is not None:
+        return f"publish {published.number} of the bridge, from node {visible(published.node)}"
+    return f"publish {published.number} of worker {published.worker}, socket {published.socket or '-'}"
 
 
 def _named(topic: str | None, event: str | None) -> list[str]:
@@ -117,6 +123,8 @@ def _elapsed(nanoseconds: int) -> str:
 
 
 def _place(hop: Hop) -> str:
+    if hop.worker is None and hop.slot is None:
+        return "bridge"
     if hop.worker is None:
         members = hop.members
         if members is None:

@@ -147,6 +147,8 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     """Messages of nodes that speak another version."""
     reconnects: int
     nodes: tuple[NodeRow, ...]
+    traces: int = 0
+    """How many traces the bridge takes part in."""
 
 
 class AskNode(_Message, frozen=True):

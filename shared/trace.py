@@ -73,7 +73,9 @@ class StopTrace(_Message, frozen=True):
 
 
 class FollowTrace(_Message, frozen=True):
-    """From the broker to shards, and by way of the gateway to workers: what `number` has seen. Begins it, if it is new.
+    """From the broker to shards and the bridge, and by way of the gateway to workers: what `number` has seen.
+
+    Begins it, if it is new.
 
     Answered by `TraceNotes`, of a gateway by `FollowedTrace`.
     """
@@ -123,7 +125,7 @@ class Happened(_Note, frozen=True):
 
 
 class Published(_Note, frozen=True):
-    """A broadcast left the worker that it begins in, for all shards."""
+    """A broadcast left the worker that it begins in, or the bridge that it came by, for all shards."""
 
     at: int
     worker: int
@@ -140,6 +142,8 @@ class Published(_Note, frozen=True):
     received: int | None = None
     """When the client's message that the channel handled was here, all of it."""
     decoded: int | None = None
+    node: str | None = None
+    """The other node that it came from; `worker` is then the bridge's number, and `received` when the bridge had it."""
 
 
 class FannedOut(_Note, frozen=True):

@@ -22,12 +22,13 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     """One station of a broadcast."""
 
     hop: str
-    """`received`, `decoded`, `published`, `shard in`, `encoded`, `worker in`, `first write` or `last write`."""
+    """`received`, `decoded`, `published`, `shard in`, `encoded`, `worker in`, `first write` or `last write`; what came
+    from another node begins with `bridge in`."""
     at: int
     """Nanoseconds of the machine's monotonic clock."""
     worker: int | None = None
     slot: Slot | None = None
-    """The shard; of a worker's hop the one that it came from."""
+    """The shard; of a worker's hop the one that it came from. A hop with neither is the bridge's."""
     members: dict[int, int] | None = None
     """By worker: the subscribers that the shard found."""
     recipients: int | None = None
@@ -151,6 +152,9 @@ class _Way:
 
     def _begun(self) -> Iterator[Hop]:
         published = self._published
+        if published.node is not None:
+            yield from (Hop("bridge in", published.received or published.at), Hop("published", published.at))
+            return
         if published.received is not None:
             yield Hop("received", published.received, published.worker)
         if published.decoded is not None:

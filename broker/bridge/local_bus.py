@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from roost.broker.bridge.bridge_trace import Followed
 from roost.shared.bus import Lane, Reach, decode_letter
 from roost.shared.crossing import Crossing
 from roost.shared.peer.delivery import Arrival
@@ -44,7 +45,8 @@ class LocalBus:
         self._awake = False
         self._standing = asyncio.Event()
         self._tickets = count()
-        self._waiting_sizes: dict[int, int] = {}
+        self._waiting: dict[int, tuple[int, Followed | None]] = {}
+        """By ticket what waits for credit: its size, and who follows it."""
         self._waiting_bytes = 0
         self.changed_over: Callable[[int], None] = lambda _: None
         """Called with the epoch in which the bridge publishes from now on."""
@@ -65,18 +67,27 @@ class LocalBus:
         """Wait until everything that is published for other nodes is heard."""
         await self._standing.wait()
 
-    def publish(self, crossing: Crossing) -> bool:
+    @property
+    def shards(self) -> int:
+        """How many shards a publish goes to."""
+        return self._delivery.shards
+
+    def publish(self, crossing: Crossing, followed: Followed | None = None) -> bool:
         """What came from another node, for the subscribers of this one alone. False if too much waits already."""
         topic, form, event, payload = crossing.topic, crossing.form, crossing.event, crossing.payload
+        trace = 0 if followed is None else followed.trace
         self._wake()
-        if self._delivery.publish(topic, form, event, payload, reach=Reach.NODE):
+        if number := self._delivery.publish(topic, form, event, payload, reach=Reach.NODE, trace=trace):
+            if followed is not None:
+                followed.published(number)
             return True
         if self._waiting_bytes >= self._limit:
             return False
         ticket = next(self._tickets)
-        size = self._waiting_sizes[ticket] = len(topic) + len(event) + len(payload)
+        size = len(topic) + len(event) + len(payload)
+        self._waiting[ticket] = size, followed
         self._waiting_bytes += size
-        self._delivery.await_credit(ticket, topic, form, event, payload, reach=Reach.NODE)
+        self._delivery.await_credit(ticket, topic, form, event, payload, reach=Reach.NODE, trace=trace)
         return True
 
     def drained(self) -> bool:
@@ -116,9 +127,15 @@ class LocalBus:
                         link.release(number)
                     case Frames():
                         pass
-            for ticket, _ in arrival.admitted:
-                self._waiting_bytes -= self._waiting_sizes.pop(ticket)
+            for ticket, number in arrival.admitted:
+                self._admitted(ticket, number)
         self._delivery.books.timed.clear()  # nothing is written here whose time could be taken
+
+    def _admitted(self, ticket: int, number: int) -> None:
+        size, followed = self._waiting.pop(ticket)
+        self._waiting_bytes -= size
+        if followed is not None:
+            followed.published(number)
 
     def _hand_over(self, topic: str, letter: bytes) -> None:
         if topic == TAP:

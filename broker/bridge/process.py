@@ -12,9 +12,11 @@ import sys
 from collections.abc import Awaitable
 from typing import Any, Final
 
+import msgspec
 import uvloop
 
 from roost.broker.bridge.bridge import Bridge
+from roost.broker.bridge.bridge_trace import BridgeTrace
 from roost.broker.bridge.engine import Connection, Engine, EngineAway, EngineRefuses, find_engine
 from roost.broker.bridge.local_bus import LocalBus
 from roost.broker.bridge.questions import Questions
@@ -41,6 +43,7 @@ from roost.shared.link import Link, Refused
 from roost.shared.logs import log_to_stderr
 from roost.shared.measurements import BridgeMeasurements
 from roost.shared.run_directory import RunDirectory, bridge_name, worker_name
+from roost.shared.trace import EndTrace, FollowTrace
 from roost.shared.usage import own_usage
 from roost.shared.version import VERSION
 
@@ -75,6 +78,7 @@ class BridgeProcess:
         origin = Origin(start.node, run_dir.node_id(), start.worker)
         self._bridge = Bridge(origin, self._subjects, start.buffer_bytes, VERSION, loop.time(), again=start.again)
         self._bus = LocalBus(run_dir, start.worker, loop, self._tapped, self._direct, start.buffer_bytes)
+        self._trace = BridgeTrace(start.worker, lambda: self._bus.shards)
         self._connection: Connection | None = None
         self._lost = asyncio.Event()
         self._to_send = asyncio.Event()
@@ -196,12 +200,15 @@ class BridgeProcess:
                 _log.warning("%s does not answer; connecting again", self._engine.address)
                 self._lost.set()
             self._changed()
+            self._trace.end_unasked(self._loop.time())
 
     def _received(self, data: bytes) -> None:
+        arrived = self._trace.clock() if self._trace.on else 0
         self._bridge.received(data, self._loop.time())
         deliveries, self._bridge.deliveries = self._bridge.deliveries, []
         for crossing, member in deliveries:
-            if not self._bus.publish(crossing):
+            followed = self._trace.mark(crossing, member.origin.node, arrived) if arrived else None
+            if not self._bus.publish(crossing, followed):
                 self._bridge.members.lost(member, 1)
         if self._bridge.noteworthy:
             self._bridge.noteworthy = False
@@ -259,6 +266,8 @@ class BridgeProcess:
                 self._bridge.worker_exited(worker)
                 self._to_subscribe.set()
                 self._changed()
+            case EndTrace(number):
+                self._trace.end(number)
 
     async def _asked(self, message: Message) -> Any:
         match message:
@@ -270,10 +279,13 @@ class BridgeProcess:
                 return BridgeMeasurements(own_usage(), self._status())
             case AskNode():
                 return await self._questions.ask(message)
+            case FollowTrace():
+                return self._trace.follow(message, self._loop.time())
         raise Refused(f"a bridge does not know {type(message).__name__}")
 
     def _status(self) -> ClusterStatus:
-        return self._bridge.status(self._engine.address, self._loop.time())
+        status = self._bridge.status(self._engine.address, self._loop.time())
+        return msgspec.structs.replace(status, traces=self._trace.count)
 
     async def _leave(self) -> None:
         """Hand over what waits, and say goodbye."""

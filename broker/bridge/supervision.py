@@ -22,6 +22,7 @@ from roost.shared.inspection import ProcessBranch
 from roost.shared.link import LinkClosed, Refused
 from roost.shared.run_directory import RunDirectory
 from roost.shared.supervisor import Child, Supervisor
+from roost.shared.trace import EndTrace
 
 BRIDGE: Final = "bridge"
 STOP_LIMIT: Final = 1.0
@@ -74,8 +75,8 @@ class KeptBridge:
         if self._supervisor is not None:
             await self._supervisor.stop(STOP_LIMIT)
 
-    def tell(self, message: Interest | MapChanged | WorkerExited) -> None:
-        """What a worker says, or what became of one."""
+    def tell(self, message: Interest | MapChanged | WorkerExited | EndTrace) -> None:
+        """What a worker says, what became of one, or what else a bridge is to know."""
         match message:
             case Interest(worker):
                 self._interests[worker] = message

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.cluster import cluster
 from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient
+from tests.e2e.test_trace import nothing_is_left, trace, traces_on
 from tests.engines import NatsServer
 
 
@@ -52,6 +53,27 @@ async def test_commands_look_at_the_others_and_act_on_them(nodes: list[Node]) ->
     assert (top["silent"], top["troubles"]) == ([], [])
     shown = await ask(a, "nodes")
     assert (shown["node"], shown["state"], [row["node"] for row in shown["nodes"]]) == ("a", "connected", ["b"])
+
+
+async def test_another_node_is_followed_with_what_comes_to_it_from_others(nodes: list[Node]) -> None:
+    a, b = nodes
+    async with RawClient(a.url) as one, RawClient(b.url) as two:
+        for client in (one, two):
+            await client.join("room:trace")
+        async with trace(a, "--node", "b", "--topic", "room:*", "--event", "new_msg") as following:
+            assert (await traces_on(a), await traces_on(b)) == ({0}, {1})
+            for speaker in (two, one):
+                await speaker.send(["1", "2", "room:trace", "new_msg", {"n": 1}])
+                await two.receive()
+            message, own, others = await following.rows(3)
+        await nothing_is_left(b)
+    assert (message["kind"], own["kind"], own["socket"]) == ("message", "broadcast", message["socket"])
+    assert "node" not in own
+    assert (others["kind"], others["node"], others["event"], others["missing"]) == ("broadcast", "a", "new_msg", [])
+    assert (others["size"], "socket" in others, "payload" in others) == (len('{"n": 1}'), False, False)
+    way = ["bridge in", "published", "shard in", "encoded", "worker in", "first write", "last write"]
+    assert [hop["hop"] for hop in others["hops"]] == way
+    assert others["hops"][-1]["recipients"] == 1
 
 
 def test_nodes_that_do_not_answer_are_named(nodes: list[Node]) -> None:

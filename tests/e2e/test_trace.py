@@ -74,11 +74,12 @@ async def trace(node: Node, *options: str) -> AsyncIterator[Trace]:
 
 
 async def traces_on(node: Node) -> set[int]:
-    """How many traces each worker and shard takes part in."""
+    """How many traces each worker and shard takes part in, and the bridge if there is one."""
     async with connected_node(str(node.run_dir)) as running:
         status = await running.ask(AskStatus(), NodeStatus)
     assert status.gateway is not None
-    return {*(worker.traces for worker in status.gateway.workers), *(shard.traces for shard in status.shards)}
+    bridges = () if status.cluster is None else (status.cluster.traces,)
+    return {*(one.traces for one in status.gateway.workers), *(one.traces for one in status.shards), *bridges}
 
 
 async def nothing_is_left(node: Node) -> None:

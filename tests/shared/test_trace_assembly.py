@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from roost.shared.shard_map import Slot
 from roost.shared.trace import FannedOut, Happened, Note, Published, Written
-from roost.shared.trace_assembly import HOLD, MAX_ORPHANS, Assembly, Broadcast
+from roost.shared.trace_assembly import HOLD, MAX_ORPHANS, Assembly, Broadcast, as_plain
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,18 @@ def test_every_broadcast_is_shown_once_with_all_its_hops(ways: list[Way], data: 
         assert [hop.at for hop in row.hops] == sorted(hop.at for hop in row.hops)
         assert row.at == way.at
         assert row.hops[0].hop == "received"
+
+
+def test_what_came_from_another_node_begins_at_the_bridge() -> None:
+    published = Published(5, 9, 1, "room:1", "new", 1, 7, node="b", received=3)
+    (row,) = Assembly(1).take([published, FannedOut(9, 1, Slot(0, 0), 8, 9, {})], 0)
+    assert isinstance(row, Broadcast)
+    assert [(hop.hop, hop.at, hop.worker) for hop in row.hops[:3]] == [
+        ("bridge in", 3, None),
+        ("published", 5, None),
+        ("shard in", 8, None),
+    ]
+    assert as_plain(row)["node"] == "b"
 
 
 @given(WAYS, st.data())

@@ -137,6 +137,7 @@ function line(row, kind, more) {
     row.topic === undefined || row.topic === null ? null : name(row.topic),
     row.event ? el("span", { class: "muted" }, visible(row.event)) : null,
     socket ? el("span", { class: "muted" }, "socket ", socket) : null,
+    row.node ? el("span", { class: "muted" }, `from node ${visible(row.node)}`) : null,
     row.size === undefined || row.size === null ? null : el("span", { class: "muted figure" }, bytes(row.size)),
     more,
   );
@@ -150,7 +151,7 @@ function place(hop) {
   }
   const worker = hop.worker === undefined ? "" : `worker ${hop.worker}`;
   const to = hop.recipients === undefined ? "" : `, to ${number(hop.recipients)}`;
-  return [worker, worker && shard ? `from ${shard}` : shard].filter(Boolean).join(", ") + to;
+  return ([worker, worker && shard ? `from ${shard}` : shard].filter(Boolean).join(", ") || "bridge") + to;
 }
 
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}` : "");
