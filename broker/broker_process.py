@@ -8,7 +8,7 @@ import time
 from typing import Any, Final, TypeVar
 
 from roost.broker.bridge.supervision import KeptBridge
-from roost.broker.inspection import MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
+from roost.broker.inspection import ANSWER_LIMIT, MEASURING_LIMIT, hottest_topics, shard_branches, topic_pages
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.broker.traces import Traces
@@ -62,9 +62,6 @@ from roost.shared.version import VERSION
 from roost.shared.worker_change import WorkerChange
 
 T = TypeVar("T")
-
-ANSWER_LIMIT: Final = 2.0
-"""Seconds after which whoever has not answered a question is named as silent."""
 
 _FOR_GATEWAYS: Final[tuple[tuple[Any, Any], ...]] = (
     (AskConfig | SetConfig, list[ConfigRow]),

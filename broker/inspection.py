@@ -1,7 +1,7 @@
 """What the broker answers to those who look into the node, of the shards. The rest the gateway knows."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from roost.broker.shards import Shards
 from roost.shared.control import AskStatus, ShardStatus
@@ -11,7 +11,7 @@ from roost.shared.link import LinkClosed, Refused
 from roost.shared.shard_map import Slot
 
 ANSWER_LIMIT: Final = 2.0
-"""Seconds after which a shard that has not answered is named as silent."""
+"""Seconds after which whoever has not answered a question is named as silent."""
 MEASURING_LIMIT: Final = 0.5
 """The same, where somebody looks again and again."""
 
@@ -55,7 +55,7 @@ async def shard_branches(shards: Shards) -> tuple[ProcessBranch, ...]:
     return tuple(sorted(branches, key=lambda branch: branch.name))
 
 
-def _state(answer: Any) -> str:
+def _state(answer: ShardStatus | None) -> str:
     if answer is None:
         return ""
     return f"{answer.topics:,} topics, {answer.subscribers:,} subscribers" + ("" if answer.open else ", not open yet")

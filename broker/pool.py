@@ -102,7 +102,7 @@ def next_map(
 def unopened(current: ShardMap, opened: AbstractSet[tuple[Slot, int]]) -> set[Slot]:
     """Slots of the newest epoch whose incarnation has not said that it is open."""
     epoch = newest(current)
-    return {slot for slot, incarnation in current.slots().items() if slot.epoch == epoch} - {
+    return {slot for slot in current.slots() if slot.epoch == epoch} - {
         slot for slot, incarnation in opened if current.incarnation(slot) == incarnation
     }
 

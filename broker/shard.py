@@ -24,6 +24,7 @@ from roost.shared.bus import (
     ShardParcel,
     Subscribe,
     Subscribed,
+    ToShard,
     ToWorker,
     Unsubscribe,
     Welcome,
@@ -205,7 +206,7 @@ class Shard:
         self.awaited.discard(worker)
         return peer
 
-    def _handle(self, worker: int, peer: Peer, item: Subscribe | Unsubscribe | Publish | Hello | Ping) -> None:
+    def _handle(self, worker: int, peer: Peer, item: ToShard) -> None:
         match item:
             case Publish(number=number):
                 if number > peer.accepted:

@@ -31,19 +31,16 @@ class Counter:
 class SpaceSaving:
     """Counts keys by weight; a new one takes the counter of the lightest."""
 
-    __slots__ = ("_capacity", "_counters", "_heap", "total")
+    __slots__ = ("_capacity", "_counters", "_heap")
 
     def __init__(self, capacity: int) -> None:
         """`capacity` is the number of counters, at least 1."""
         self._capacity = capacity
         self._counters: dict[str, Counter] = {}
         self._heap: list[Counter] = []
-        self.total = 0
-        """All weight that was added."""
 
     def add(self, key: str, weight: int, times: float = 1.0) -> None:
         """A key came, so often and with so much weight in all. Amortised logarithmic in the capacity."""
-        self.total += weight
         counter = self._counters.get(key)
         if counter is not None:
             counter.weight += weight

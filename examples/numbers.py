@@ -1,7 +1,5 @@
 """Numbers, one a second: `numbers:positive` counts up, `numbers:negative` counts down."""
 
-import time
-
 from examples.page import page
 from roost import Channel, Endpoint, Error, Ok, Socket
 
@@ -17,7 +15,6 @@ class NumbersChannel(Channel[UserSocket]):
             return Error({"reason": "unauthorized"})
         self.sign = 1 if self.subtopic == "positive" else -1
         self.number = 0
-        self.joined_at = time.time()
         return Ok()
 
     async def joined(self):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from roost.gateway.letters import encode_plain
 from roost.gateway.nodes import UnknownNode
@@ -48,13 +48,6 @@ class Question(NamedTuple):
         else:
             self.fail("the channel crashed")
         return error
-
-
-class Answers(Protocol):
-    """Whatever runs a channel."""
-
-    def asked(self, question: Question) -> None:
-        """Have the channel answer, when its turn comes."""
 
 
 class Calls:

@@ -1,12 +1,14 @@
 """Ends connections whose time has come: one timer for all of them. No decisions here."""
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from roost.gateway.expiry import Expiry
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
+    import asyncio
+
     from roost.gateway.client import Client
     from roost.gateway.raw_connection import RawConnection
     from roost.gateway.runtime import Runtime
@@ -22,7 +24,7 @@ class Expiring:
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
         self._expiry: Expiry[Client | RawConnection] = Expiry()
-        self._timer: Any = None
+        self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
     def watch(self, client: "Client | RawConnection", at: float) -> None:

@@ -14,7 +14,7 @@ from roost.gateway.admin.admin_site import admin_listener
 from roost.gateway.admin.listener import HOST, AdminListener
 from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.gateway_drain import GatewayDrain
-from roost.gateway.gateway_inspection import inspect
+from roost.gateway.gateway_inspection import ANSWER_LIMIT, inspect
 from roost.gateway.gateway_trace import follow_trace
 from roost.gateway.headcount import count_clients
 from roost.gateway.outside import OutsidePublishing
@@ -59,8 +59,6 @@ from roost.shared.stop_signals import finish_undisturbed, hear_stop_signals
 from roost.shared.supervisor import Child, Supervisor
 from roost.shared.trace import EndTrace, FollowTrace
 
-ANSWER_LIMIT: Final = 1.0
-"""Seconds after which a worker that has not answered a question is named as silent."""
 BROKER_PERIOD: Final = 0.1
 """Seconds between two attempts to reach the broker."""
 

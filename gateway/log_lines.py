@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.parameter_filter import printable, shown
 from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, SocketConnected, SocketDrain
+from roost.shared.logs import DETAILS, FIELDS
 
 if TYPE_CHECKING:
     from roost.gateway.endpoint import Endpoint
@@ -116,4 +117,4 @@ def _wanted(log: logging.Logger, levels: Iterable[Level]) -> bool:
 
 def _write(log: logging.Logger, level: Level, text: str, details: dict[str, str], fields: dict[str, Any]) -> None:
     assert level is not None
-    log.log(level, "%s", text, extra={"details": details, "fields": fields})
+    log.log(level, "%s", text, extra={DETAILS: details, FIELDS: fields})

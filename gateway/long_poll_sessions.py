@@ -33,7 +33,6 @@ END_POLL: Final = "long_poll_end_poll"
 """Of messages to it that a poll is to be answered."""
 LOOK_PERIOD: Final = 0.5
 """Seconds between two looks whether the worker lives that holds a session."""
-OK: Final = 200
 GONE: Final = 410
 
 PollName = tuple[str, int, int]

@@ -139,7 +139,7 @@ class Settings:
     port: int = _setting(
         "ROOST_PORT",
         "TCP port on which clients connect; 0 takes a free one",
-        _whole(0, 65535),
+        _PORT,
         lambda _: 4000,
     )
     host: str = _setting(
@@ -226,7 +226,7 @@ class Settings:
     https_port: int = _setting(
         "ROOST_HTTPS_PORT",
         "TCP port for https; 0 takes a free one",
-        _whole(0, 65535),
+        _PORT,
         lambda _: 4040,
     )
     max_connections: int = _setting(

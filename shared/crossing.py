@@ -1,5 +1,6 @@
 """What goes from node to node: topics in buckets, and a publish on its way. Pure."""
 
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
 
@@ -68,7 +69,7 @@ def decode_crossing(letter: bytes) -> Crossing:
 
 
 def encode_letter_of(crossing: Crossing) -> bytes:
-    """A crossing as such a letter."""
+    """The same letter, of a crossing that there is already."""
     return _encoder.encode(crossing)
 
 
@@ -85,7 +86,7 @@ def decode_direct(payload: bytes) -> Direct:
         raise BadParcel(f"no publish for one node: {error}") from None
 
 
-def pack_buckets(buckets: "set[int] | frozenset[int]") -> bytes:
+def pack_buckets(buckets: AbstractSet[int]) -> bytes:
     """Buckets as a bit map of BUCKETS bits, bucket 0 in the lowest bit of the first byte."""
     bits = bytearray(BUCKETS // 8)
     for bucket in buckets:
@@ -94,12 +95,12 @@ def pack_buckets(buckets: "set[int] | frozenset[int]") -> bytes:
 
 
 def bits_to_bytes(bits: int) -> bytes:
-    """The bit map of buckets that are bits of a number, bucket 0 the lowest."""
+    """The bit map of the buckets whose bits are set in a number, bucket 0 the lowest."""
     return bits.to_bytes(BUCKETS // 8, "little")
 
 
 def bits_of(buckets: bytes) -> int:
-    """The other way."""
+    """The number whose bits a bit map has: what `bits_to_bytes` was given."""
     return int.from_bytes(buckets, "little")
 
 

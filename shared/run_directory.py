@@ -19,6 +19,8 @@ from roost.shared.shard_map import EMPTY, ShardMap, Slot, decode_map, encode_map
 
 MAX_SOCKET_PATH_BYTES: Final = 107
 """`sun_path` holds 108 bytes, the last one zero."""
+_DEATH_LOOK: Final = 0.01
+"""Seconds between two looks whether a process that was killed is dead."""
 _LONGEST_SOCKET_NAME: Final = "bus/4294967295-63-4294967295.sock"
 
 
@@ -124,7 +126,7 @@ class RunDirectory:
         while self.alive(name):
             with contextlib.suppress(ValueError, ProcessLookupError):
                 os.kill(int(self._life(name).read_bytes()), signal.SIGKILL)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_DEATH_LOOK)
 
     def live_workers(self) -> set[int]:
         """The numbers of all workers that live."""

@@ -23,8 +23,6 @@ M = TypeVar("M")
 _JSON, _BINARY, _V1, _V2 = Form.JSON, Form.BINARY, Lane.V1, Lane.V2
 # As globals: looking a member up in its Enum takes 0.15 us in Python 3.11.
 
-EMPTY_OBJECT: Final = Raw(b"{}")
-
 
 class BadClientMessage(ValueError):
     """A client's message that cannot be decoded; ends that client's connection with 1011, as in Phoenix."""

@@ -1,8 +1,8 @@
 """Supervision of child processes as OTP does it: one-for-one, a restart intensity, shutdown time-outs.
-One that has stopped answering is killed, and then it is one that died.
 
-Children are started with exec, never forked, since ZeroMQ and uvloop do not survive a fork. Each has a link to its
-supervisor, learns by it what it is to be, is stopped over it, and dies when it closes.
+A child that has stopped answering is killed, and then it is one that died. Children are started with exec, never
+forked, since ZeroMQ and uvloop do not survive a fork. Each has a link to its supervisor, learns by it what it is to be,
+is stopped over it, and dies when it closes.
 """
 
 import asyncio
@@ -23,6 +23,9 @@ from roost.shared.liveness import START_LIMIT, silence
 MAX_RESTARTS: Final = 20
 RESTART_WINDOW: Final = 10.0
 """Seconds. More than MAX_RESTARTS restarts within them, and the supervisor gives up."""
+
+LAST_WORDS_LIMIT: Final = 1.0
+"""Seconds in which what a dead child had still said is read from its link."""
 
 T = TypeVar("T")
 _log = logging.getLogger("roost.supervisor")
@@ -205,7 +208,7 @@ class Supervisor:
         watching = asyncio.ensure_future(self._watch(child))
         try:
             await child.process.wait()
-            await asyncio.wait([serving], timeout=1.0)
+            await asyncio.wait([serving], timeout=LAST_WORDS_LIMIT)
         finally:
             serving.cancel()
             watching.cancel()

@@ -4,14 +4,10 @@ from typing import Final
 
 RESERVED: Final = "\0"
 """No client can join a topic that begins so, and no application publishes on one."""
-
-
 BRIDGE: Final = f"{RESERVED}bridge"
 """What workers tell the node's bridge to the other nodes; it alone subscribes."""
 TAP: Final = f"{RESERVED}tap"
 """Whoever subscribes here is given everything that is published for the whole cluster, as `Crossing` letters."""
-
-
 PRESENCE: Final = f"{RESERVED}presence:"
 """How the topics begin on which replicas of a presence meet; they alone of the node's own cross to other nodes."""
 

@@ -57,6 +57,8 @@ NAMESAKE_LIMIT: Final = 1.0
 """Seconds that a new node asks around whether there is one of its name."""
 LEAVE_LIMIT: Final = 0.8
 """Seconds that a bridge has, when the node stops, to hand over what waits."""
+LEAVE_LOOK: Final = 0.01
+"""Seconds between two looks whether it has."""
 
 _log = logging.getLogger("roost.bridge")
 
@@ -71,7 +73,7 @@ class BridgeProcess:
         self._loop = loop
         run_dir = RunDirectory.open(start.run_dir)
         # Rule W1: the lock is the last preparation, and comes before the map is read.
-        # Who meets the other one meets this one, too.
+        # The bridge's own name is locked first: who sees it live as a worker can see that it is a bridge.
         self._further_life = run_dir.live(bridge_name(start.worker))
         self._life = run_dir.live(worker_name(start.worker))
         self._subjects = Subjects(start.engine.cluster)
@@ -292,7 +294,7 @@ class BridgeProcess:
         with contextlib.suppress(TimeoutError, EngineAway):
             async with asyncio.timeout(LEAVE_LIMIT):
                 while self._bridge.outgoing.count or not self._bus.drained():
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(LEAVE_LOOK)
                 if self._connection is not None:
                     await self._connection.publish(self._bridge.goodbye())
         if self._bridge.outgoing.count:

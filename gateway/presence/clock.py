@@ -26,11 +26,6 @@ def upper_bound(one: Clock, other: Clock) -> dict[str, int]:
     return {name: max(one.get(name, 0), other.get(name, 0)) for name in one.keys() | other.keys()}
 
 
-def lower_bound(one: Clock, other: Clock) -> dict[str, int]:
-    """What each of them knows."""
-    return {name: min(one.get(name, 0), other.get(name, 0)) for name in one.keys() | other.keys()}
-
-
 def only(clock: Clock, replicas: Container[str]) -> dict[str, int]:
     """The clock as far as it is about these replicas."""
     return {name: number for name, number in clock.items() if name in replicas}

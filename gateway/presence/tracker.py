@@ -112,10 +112,6 @@ class Tracker:
         for topic, key in list(self._owned.get(owner, ())):
             self.untrack(owner, topic, key)
 
-    def owns(self, owner: int) -> bool:
-        """Whether an owner is anywhere."""
-        return owner in self._owned
-
     def update(
         self, owner: int, topic: str, key: str, change: Meta | Callable[[dict[str, Any]], Meta], now: float
     ) -> Ok | Error:

@@ -31,7 +31,7 @@ from roost.gateway.protocol import (
     Status,
     Wait,
 )
-from roost.shared.serializer import EMPTY_OBJECT, Message, Reply
+from roost.shared.serializer import Message, Raw, Reply
 from tests.shared.json_values import typed
 
 MAX_CHANNELS = 2
@@ -221,7 +221,7 @@ class Client:
 
 
 def message(topic: Any, event: Any, join_ref: Any, ref: Any) -> Message:
-    return Message(join_ref, ref, topic, event, EMPTY_OBJECT)
+    return Message(join_ref, ref, topic, event, Raw(b"{}"))
 
 
 join_refs = st.sampled_from(JOIN_REFS)

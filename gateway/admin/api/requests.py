@@ -11,11 +11,10 @@ from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+"""Of a request; a larger one is answered 413."""
 MAX_LIMIT: Final = 1000
 """Rows of an answer."""
 DEFAULT_LIMIT: Final = 100
-
-
 KEY: Final = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
 

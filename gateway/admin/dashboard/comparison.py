@@ -38,8 +38,6 @@ def overview(before: Look | None, after: Look, unix: float, why_not_ready: str) 
         silent=(*node.silent, *(broker.silent if broker is not None else ())),
         connections=sum(worker.connections for worker in node.workers.values()),
         channels=sum(worker.channels for worker in node.workers.values()),
-        worker_restarts=node.restarts,
-        shard_restarts=broker.restarts if broker is not None else 0,
         epoch=broker.epoch if broker is not None else None,
         resharding=broker.resharding if broker is not None else None,
         cluster=broker.bridge.status if broker is not None and broker.bridge is not None else None,

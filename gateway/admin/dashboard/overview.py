@@ -95,8 +95,6 @@ class Overview(msgspec.Struct, frozen=True):
     """Who did not answer in time."""
     connections: int
     channels: int
-    worker_restarts: int
-    shard_restarts: int
     epoch: int | None
     """In which workers are to publish; None without a broker."""
     resharding: ReshardingStatus | None
