@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from roost.bridge_activity import BridgeActivity, compare_bridge
 from roost.load import ProcessLoad, ShardRates
 from roost.shared.control import ReshardingStatus
 from roost.shared.histogram import Measured, between, quantile, together
@@ -117,6 +118,8 @@ class Activity(msgspec.Struct, frozen=True):
     restarts: dict[str, int]
     """Children that were started again, by `worker` and `shard`."""
     resharding: ReshardingStatus | None
+    bridge: BridgeActivity | None
+    """Where the node is one of several, and its bridge answered."""
     topics: tuple[HotTopic, ...]
     clients: SlowestClients
     silent: tuple[str, ...]
@@ -144,6 +147,7 @@ def compare(before: Look | None, after: Look, unix: float) -> Activity:
         write_time=_times([between(old.write_time, new.write_time) for old, new in both]),
         restarts=_restarts(after),
         resharding=None if after.broker is None else after.broker.resharding,
+        bridge=_bridge(before, after, seconds),
         topics=after.topics.topics,
         clients=after.clients,
         silent=_silent(after),
@@ -182,6 +186,13 @@ def _shard(old: ShardMeasurements | None, new: ShardMeasurements, seconds: float
         queued_publishes=new.queued_publishes,
         outbox_bytes=new.outbox_bytes,
     )
+
+
+def _bridge(before: Look | None, after: Look, seconds: float) -> BridgeActivity | None:
+    if after.broker is None or after.broker.bridge is None:
+        return None
+    old = before.broker.bridge if before is not None and before.broker is not None else None
+    return compare_bridge(old, after.broker.bridge, seconds)
 
 
 def _client_rates(old: WorkerMeasurements, new: WorkerMeasurements, seconds: float) -> ClientRates:

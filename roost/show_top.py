@@ -8,7 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from roost.activity import Activity, ClientRates, ShardActivity, Times, WorkerActivity
+from roost.bridge_activity import BridgeActivity, OtherNode
 from roost.load import ProcessLoad, ShardRates
+from roost.shared.cluster import EngineState
 from roost.shared.hottest import HotTopic
 from roost.shared.inspection import SocketRow
 from roost.terminal import console, moment, number, size, table, visible
@@ -17,6 +19,7 @@ WIDE: Final = 120
 """Columns of a terminal from which everything is shown."""
 LINES_AROUND: Final = 14
 """Lines of a screen beside the tables' rows: what concerns the whole node, the tables' heads, blank lines."""
+LINES_OF_BRIDGE: Final = 2
 EVERYTHING: Final = 1 << 30
 
 T = TypeVar("T")
@@ -61,7 +64,8 @@ def screen(activity: Activity, width: int, height: int) -> RenderableType:
 
 def rows_for(activity: Activity, height: int) -> Rows:
     """What fits: first the processes, a third of the room for each kind at most; the rest for topics and clients."""
-    room = max(4, height - LINES_AROUND - len(activity.silent) - len(activity.troubles))
+    others = len(activity.silent) + len(activity.troubles) + (0 if activity.bridge is None else LINES_OF_BRIDGE)
+    room = max(4, height - LINES_AROUND - others)
     workers = min(len(activity.workers), room // 3)
     shards = min(len(activity.shards), room // 3)
     clients = min(len(activity.clients.clients), (room - workers - shards) // 2)
@@ -72,6 +76,7 @@ def _parts(activity: Activity, rows: Rows, *, wide: bool) -> list[RenderableType
     clients = activity.clients
     return [
         *_head(activity),
+        *(() if activity.bridge is None else _bridge(activity.bridge)),
         *(Text(f"{name} did not answer", style="red") for name in activity.silent),
         *(Text(sentence, style="yellow") for sentence in activity.troubles),
         Text(),
@@ -107,6 +112,27 @@ def _head(activity: Activity) -> list[Text]:
         *([Text("-"), Text()] if activity.rates is None else map(Text, _traffic(activity.rates))),
         Text(f"latency {_times(activity.latency)}  writing {_times(activity.write_time)}"),
     ]
+
+
+def _bridge(bridge: BridgeActivity) -> tuple[Text, Text]:
+    """`LINES_OF_BRIDGE`: the way to the other nodes, and they themselves."""
+    way = (
+        bridge.state.value if bridge.round_trip is None else f"{bridge.state.value}, {_milliseconds(bridge.round_trip)}"
+    )
+    rates = bridge.rates
+    flow = "-" if rates is None else f"out {_rate(rates.sent)}/s  in {_rate(rates.received)}/s"
+    gaps = "" if rates is None else f"lost {_rate(rates.lost)}/s  dropped {_rate(rates.dropped)}/s"
+    waiting = f"{number(bridge.buffered)} ({size(bridge.buffered_bytes)}) wait"
+    parts = (f"bridge {_cpu(bridge.load)} {_memory(bridge.load)}", way, flow, waiting, gaps)
+    others = ", ".join(map(_other_node, bridge.nodes)) or "none was heard"
+    style = "" if bridge.state is EngineState.CONNECTED else "yellow"
+    return Text("  ".join(filter(None, parts)), style=style), Text(f"other nodes: {others}")
+
+
+def _other_node(row: OtherNode) -> str:
+    state = ("-" if row.received is None else f"{_rate(row.received)}/s") if row.up else "gone"
+    lost = f" lost {number(row.lost)}{' and more' if row.unknown_gaps else ''}" if row.lost or row.unknown_gaps else ""
+    return f"{visible(row.node)} {state}{lost}"
 
 
 def _traffic(rates: ClientRates) -> tuple[str, str]:

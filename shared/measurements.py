@@ -91,6 +91,8 @@ class ShardMeasurements(msgspec.Struct, frozen=True):
 class BridgeMeasurements(msgspec.Struct, frozen=True):
     """What the bridge to the other nodes measures."""
 
+    number: int
+    """On the bus, never given again: counts of another number are another process's."""
     usage: Usage
     status: ClusterStatus
 

@@ -278,7 +278,7 @@ class BridgeProcess:
             case AskCluster():
                 return self._status()
             case AskMeasurements():
-                return BridgeMeasurements(own_usage(), self._status())
+                return BridgeMeasurements(self._start.worker, own_usage(), self._status())
             case AskNode():
                 return await self._questions.ask(message)
             case FollowTrace():

@@ -51,6 +51,9 @@ async def test_commands_look_at_the_others_and_act_on_them(nodes: list[Node]) ->
     top = await ask(a, "top", "--node", "b", "--interval", "0.1", "--count", "1")
     assert [worker["number"] for worker in top["workers"]] == [one["number"] for one in status["gateway"]["workers"]]
     assert (top["silent"], top["troubles"]) == ([], [])
+    assert (top["bridge"]["state"], top["bridge"]["buffered"]) == ("connected", 0)
+    assert [(row["node"], row["up"], row["lost"]) for row in top["bridge"]["nodes"]] == [("a", True, 0)]
+    assert top["bridge"]["rates"].keys() == {"sent", "received", "lost", "dropped"}
     shown = await ask(a, "nodes")
     assert (shown["node"], shown["state"], [row["node"] for row in shown["nodes"]]) == ("a", "connected", ["b"])
 

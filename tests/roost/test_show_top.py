@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from roost.activity import Activity, Look, compare
+from roost.bridge_activity import OtherNode
 from roost.shared.hottest import HottestTopics, HotTopic
 from roost.shared.inspection import SlowestClients, SocketRow
 from roost.shared.shard_map import Slot
@@ -71,6 +72,23 @@ def test_all_is_there_where_there_is_room() -> None:
     narrow = "\n".join(shown(activity(2, 3, 4, 2, 1), 80, 60))
     assert "loop lag" in text
     assert "loop lag" not in narrow
+
+
+def test_the_bridge_is_there_where_there_is_one() -> None:
+    found = activity(1, 1, 1, 1)
+    text = "\n".join(shown(found, 160, 40))
+    for part in (
+        "bridge 0% 4.1 kB",
+        "deaf",
+        "out 0/s  in 0/s",
+        "43 (44 B) wait",
+        "other nodes: b gone lost 48 and more",
+    ):
+        assert part in text
+    assert found.bridge is not None
+    hostile = replace(found.bridge, nodes=(OtherNode("\x1b[2J", up=True, received=12.0, lost=0, unknown_gaps=0),))
+    assert "other nodes: \\x1b[2J 12/s" in "\n".join(shown(replace(found, bridge=hostile), 160, 40))
+    assert "bridge" not in "\n".join(shown(replace(found, bridge=None), 160, 40))
 
 
 def test_printed_whole_it_has_every_row(capsys: pytest.CaptureFixture[str]) -> None:

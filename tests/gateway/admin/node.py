@@ -72,6 +72,7 @@ BROKER = BrokerMeasurements(
     restarts=33,
     resharding=ReshardingStatus(1, 1, 2, Resharding.DONE, seconds=0.5),
     bridge=BridgeMeasurements(
+        50,
         USAGE,
         ClusterStatus(
             node="a",
