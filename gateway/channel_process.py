@@ -80,7 +80,7 @@ class ChannelProcess(ChannelMailbox):
             coroutine = channel.join(params)
         except InvalidPayload as error:
             self._tell_joined("error")
-            self._refuse(_invalid_payload(error))
+            self._refuse(error.reason())
         except Exception as error:  # noqa: BLE001 - the crash boundary of a channel's code
             self._join_done(None, error)
         else:
@@ -188,15 +188,15 @@ class ChannelProcess(ChannelMailbox):
             return
         channel = self.channel
         method = channel._events.get(message.event) if isinstance(message.event, str) else None
+        self._answering = message
         try:
             if method is None:
                 coroutine = channel.handle_in(message.event, read_any(message.payload))
             else:
                 coroutine = method.call(channel, method.argument.read(message.payload))
         except InvalidPayload as error:
-            self.reply(message.ref, Error(_invalid_payload(error)))
+            self._message_done(Error(error.reason()), None)
             return
-        self._answering = message
         telemetry = self.client.runtime.telemetry
         if ChannelHandledIn in telemetry.attached:
             self._run(coroutine, partial(self._timed_message_done, telemetry.clock()))
@@ -229,8 +229,12 @@ class ChannelProcess(ChannelMailbox):
 
     def _handle_leave(self, message: Message) -> None:
         self.client.take(message)
-        self.reply(message.ref, Ok())
-        self._end("left", graceful=True)
+        try:
+            self.reply(message.ref, Ok())
+        except Exception as error:  # noqa: BLE001 - the crash boundary: a serializer of the application's may raise
+            self._crash(error, message.event)
+        else:
+            self._end("left", graceful=True)
 
     def _handle_close(self, _: None) -> None:
         self._end("closed", graceful=True)
@@ -389,8 +393,3 @@ class ChannelProcess(ChannelMailbox):
         if self.subscription is not None:
             self.client.runtime.uplink.unsubscribe(self.subscription)
             self.subscription = None
-
-
-def _invalid_payload(error: InvalidPayload) -> dict[str, str]:
-    where = {} if error.field is None else {"field": error.field}
-    return {"reason": "invalid payload", "detail": str(error), **where}

@@ -179,7 +179,8 @@ class Client:
         effects = self._protocol.ended(membership, graceful=graceful)
         if effects:
             self._note("channel ended" if graceful else "channel crashed", membership)
-        return [self._push_frame(effect) for effect in effects if isinstance(effect, Push)]
+        frames = [self._push_frame(effect) for effect in effects if isinstance(effect, Push)]
+        return [frame for frame in frames if frame is not None]
 
     def subscribe(self, process: ChannelProcess) -> "Subscription":
         """Subscribe a channel to its topic."""
@@ -228,7 +229,7 @@ class Client:
                     _log.debug("%s: duplicate join of %r", type(self.socket).__name__, membership.topic)
                     membership.process.discard()
                 case Push():
-                    self.transport.send(self._push_frame(effect))
+                    self._send(self._push_frame(effect))
                 case Wait(message):
                     self.hold_back(message)
                 case Resume(messages):
@@ -253,16 +254,25 @@ class Client:
 
     def _answer(self, reply: Reply) -> None:
         try:
-            frame = self.serializer.reply(reply)
-        except (TypeError, ValueError) as error:
-            # Phoenix encodes join replies in the transport process, which dies of it, and the connection with it.
-            _log.error("the reply to the join of %r cannot be encoded: %s", reply.topic, error)
-            self.transport.close(CloseCode.INTERNAL_ERROR)
-            return
-        self.transport.send(frame)
+            self._send(self.serializer.reply(reply))
+        except Exception as error:  # noqa: BLE001 - a payload and a serializer of the application's may raise anything
+            self._cannot_encode("the reply to the join", reply.topic, error)
 
-    def _push_frame(self, push: Push) -> bytes:
-        return self.serializer.push(push.join_ref, push.join_ref, push.topic, push.event, push.payload)
+    def _push_frame(self, push: Push) -> bytes | None:
+        try:
+            return self.serializer.push(push.join_ref, push.join_ref, push.topic, push.event, push.payload)
+        except Exception as error:  # noqa: BLE001 - so may its serializer
+            self._cannot_encode(f"the {push.event}", push.topic, error)
+            return None
+
+    def _cannot_encode(self, what: str, topic: str, error: Exception) -> None:
+        """Phoenix encodes these in the transport process, which dies of it, and the connection with it."""
+        _log.error("%s of %r cannot be encoded: %r", what, topic, error)
+        self.transport.close(CloseCode.INTERNAL_ERROR)
+
+    def _send(self, frame: bytes | None) -> None:
+        if frame is not None:
+            self.transport.send(frame)
 
 
 def _moves(message: Message) -> bool:

@@ -20,6 +20,11 @@ class InvalidPayload(ValueError):
         self.field = field
         """Which part of the payload, such as `items[0].name`; None if it is the whole."""
 
+    def reason(self) -> dict[str, str]:
+        """What the client is told."""
+        where = {} if self.field is None else {"field": self.field}
+        return {"reason": "invalid payload", "detail": str(self), **where}
+
 
 class Argument:
     """Makes a method's argument from the payload that a client sent."""
