@@ -185,14 +185,15 @@ class ClientProtocol:
         if membership.status is not _JOINING:
             return []
         membership.status = _JOINED
-        return [_verdict(membership, "ok", response), Confirm(membership), *_close_replaced(membership)]
+        verdict = _verdict(membership, "ok", response)
+        return [verdict, *_close_replaced(membership), Confirm(membership), *_resume(membership)]
 
     def refused(self, membership: Membership, response: Any) -> list[Effect]:
         """The channel refused the join, or crashed in it."""
         if membership.status is not _JOINING:
             return []
         self._end(membership)
-        return [_verdict(membership, "error", response), *_close_replaced(membership)]
+        return [_verdict(membership, "error", response), *_close_replaced(membership), *_resume(membership)]
 
     def ended(self, membership: Membership, *, graceful: bool) -> list[Effect]:
         """The channel has ended: by itself or by a leave (gracefully), or by a crash."""
@@ -253,15 +254,14 @@ def _verdict(membership: Membership, status: str, response: Any) -> Answer:
 
 
 def _close_replaced(membership: Membership) -> list[Effect]:
-    """After the verdict: the close of what the join replaced, then what had waited for it."""
-    effects: list[Effect] = []
-    if membership.replaced:
-        effects.append(_close(membership.replaced))
-        membership.replaced = None
-    if membership.waiting:
-        effects.append(Resume(membership.waiting))
-        membership.waiting = None
-    return effects
+    """Between the verdict and whatever the new channel sends: the close of what the join replaced."""
+    replaced, membership.replaced = membership.replaced, None
+    return [_close(replaced)] if replaced else []
+
+
+def _resume(membership: Membership) -> list[Effect]:
+    waiting, membership.waiting = membership.waiting, None
+    return [Resume(waiting)] if waiting else []
 
 
 def _close(membership: Membership) -> Push:

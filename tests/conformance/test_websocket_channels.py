@@ -121,8 +121,14 @@ async def test_an_id_that_is_no_topic_of_the_applications_is_refused(node: Node,
 
 @both
 async def test_wc_23_a_duplicate_join(node: Node, vsn: str) -> None:
-    """Both are answered; then the old channel is closed under its own refs."""
+    """Both are answered; then the old channel is closed under its own refs, before the new one sends anything."""
     async with EitherClient(node.url, vsn) as client:
+        for ref in ("1", "2"):
+            await client.joins("room:greets twice", {"tell": None}, ref=ref)
+            if ref == "2":
+                await client.hears_close("room:greets twice", ref="1")
+            await client.hears_push("room:greets twice", "joined", {"status": "connected"}, ref)
+            await client.hears_broadcast("room:greets twice", "user_entered", {"user": "somebody"})
         await client.joins("callbacks:twice", ref="1", response={"flavour": "none"})
         await client.joins("callbacks:twice", ref="2", response={"flavour": "none"})
         await client.hears_close("callbacks:twice", ref="1")

@@ -106,6 +106,8 @@ class Phoenix:
             self._forget(joining)
         if joining.replaced is not None:
             steps.append(closing("phx_close", joining.topic, joining.replaced.join_ref))
+        if status == "ok":
+            steps.append(("begin", joining.number))  # Phoenix's new channel sends nothing before that close
         waiting, joining.waiting = joining.waiting, deque()
         for message in waiting:
             steps += [("resume", message.ref), *self.receive(message)]
@@ -205,7 +207,7 @@ class Client:
                 return [("start", len(self.memberships) - 1)]
             case Confirm(membership):
                 self.confirmed.append(self.memberships.index(membership))
-                return []
+                return [("begin", self.memberships.index(membership))]
             case Forward(membership, message):
                 return [("forward", self.memberships.index(membership), message.ref)]
             case Leave(membership, message):
@@ -365,6 +367,7 @@ class TestWorkedTranscripts:
         assert client.perform(client.protocol.accepted(client.memberships[1], {})) == [
             ("reply", '["6", "9", "room:a", "ok", {}]'),
             ("push", '["1", "1", "room:a", "phx_close", {}]'),
+            ("begin", 1),
         ]
         assert client.receive(message("room:a", "echo", "1", "10")) == []
         assert client.receive(message("room:a", "phx_leave", "1", "11")) == []
@@ -411,6 +414,7 @@ class TestWorkedTranscripts:
         assert client.receive(message("room:b", "phx_join", "4", "4")) == [("start", 1)]
         assert client.perform(client.protocol.accepted(client.memberships[0], {})) == [
             ("reply", '["1", "1", "room:a", "ok", {}]'),
+            ("begin", 0),
             ("resume", "2"),
             ("forward", 0, "2"),
         ]
@@ -422,6 +426,7 @@ class TestWorkedTranscripts:
             client.receive(message("room:a", event, join_ref, ref))
         assert client.perform(client.protocol.accepted(client.memberships[0], {})) == [
             ("reply", '["1", "1", "room:a", "ok", {}]'),
+            ("begin", 0),
             ("resume", "2"),
             ("leave", 0, "2"),
             ("resume", "3"),
