@@ -1,10 +1,8 @@
 """How many connections a process can hold: its limit of open files, raised as far as it may be."""
 
 import resource
-from typing import Final
 
-RESERVED: Final = 256
-"""Descriptors that are not for clients: sockets to shards, files, an application's own."""
+from roost.shared.limits import RESERVED_DESCRIPTORS
 
 
 def room_for_connections() -> int:
@@ -12,4 +10,4 @@ def room_for_connections() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(1, hard - RESERVED) if hard != resource.RLIM_INFINITY else 1 << 30
+    return max(1, hard - RESERVED_DESCRIPTORS) if hard != resource.RLIM_INFINITY else 1 << 30

@@ -22,13 +22,12 @@ from roost.canary_wire import (
     close_frame,
     pong_frame,
 )
+from roost.client.messages import HEARTBEAT_PERIOD
 from roost.shared.frames import CloseCode
 from roost.witness import Kind, Publisher, Subscriber, Witness
 
 CONNECT_LIMIT: Final = 10.0
 """Seconds in which a connection opens."""
-HEARTBEAT_PERIOD: Final = 30.0
-"""Seconds, as phoenix.js has it."""
 MAX_UNANSWERED: Final = 1_000
 """Messages of one client that wait for a reply; beyond them it publishes no more."""
 

@@ -8,6 +8,7 @@ import typer
 
 from roost.options import Json, NodeName, OneNode, cli, setting, settings
 from roost.shared.config import BadSetting
+from roost.shared.failures import CannotStart
 from roost.shared.inspection import MAX_ROWS
 from roost.shared.setting_texts import EVERY_NODE
 from roost.shared.trace import DEFAULT_LIMIT as DEFAULT_TRACE_LIMIT
@@ -83,7 +84,8 @@ def topics(
 ) -> None:
     """List the topics that have subscribers, however many there are."""
     from roost.across import show
-    from roost.topics import ORDERS, print_topics
+    from roost.shared.topic_walk import ORDERS
+    from roost.topics import print_topics
     from roost.topics import topics as count
 
     if sort not in ORDERS:
@@ -120,14 +122,13 @@ def socket(
     """Show one socket: channels, assigns (filtered as in logs), what waits, last events."""
     from roost.across import show
     from roost.node import ask_node
-    from roost.shared.failures import CannotStart
     from roost.shared.inspection import AskSockets, Sockets
     from roost.show_sockets import print_sockets
 
     look = partial(ask_node, question=AskSockets(name), answer=Sockets)
     answers = show(settings(run_dir=run_dir).run_dir, node, look, print_sockets, json=json)
     if not any(answer.total or answer.gone or answer.silent for answer in answers):
-        raise CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")
+        raise _unknown_socket(name)
 
 
 @cli.command()
@@ -255,7 +256,6 @@ def disconnect(
     from roost.across import show
     from roost.node import ask_node
     from roost.shared.acting import Disconnected, DisconnectSockets
-    from roost.shared.failures import CannotStart
     from roost.show_sockets import print_disconnected
 
     if node == EVERY_NODE and ONE_SOCKET.fullmatch(name):
@@ -263,7 +263,7 @@ def disconnect(
     look = partial(ask_node, question=DisconnectSockets(name), answer=Disconnected)
     answers = show(settings(run_dir=run_dir).run_dir, node, look, print_disconnected, json=json)
     if not any(answer.sockets or answer.silent for answer in answers):
-        raise CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")
+        raise _unknown_socket(name)
 
 
 @cli.command()
@@ -280,3 +280,7 @@ def doctor(
     diagnosis = examine(settings(run_dir=run_dir, port=port, host=host))
     print_json(diagnosis) if json else print_diagnosis(diagnosis)
     raise SystemExit(1 if diagnosis.wrong else 0)
+
+
+def _unknown_socket(name: str) -> CannotStart:
+    return CannotStart(f"no socket is called {name!r}: give WORKER.NUMBER, or the id that its `connect` sets")

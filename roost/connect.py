@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-HEARTBEAT_PERIOD: Final = 30.0
-"""Seconds, as phoenix.js has it."""
+from roost.client.messages import HEARTBEAT_PERIOD
+
 MAX_LINES_AHEAD: Final = 100
 """Lines read from standard input and not sent yet; then reading waits."""
 

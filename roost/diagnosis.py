@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-RESERVED_DESCRIPTORS: Final = 256
-"""Of each worker, for what is no client."""
+from roost.shared.limits import RESERVED_DESCRIPTORS
+
 EARLIEST: Final = 1_735_689_600.0
 """Unix time of 2025: a clock that is before it is wrong, and tokens with it."""
 

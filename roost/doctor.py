@@ -16,8 +16,8 @@ import zmq
 from roost.diagnosis import Diagnosis, Directory, Facts, Finding, Port, diagnose
 from roost.gateway.addresses import Reservation
 from roost.gateway.worker_process import BACKLOG
+from roost.machine import cores
 from roost.node import ask_node
-from roost.processes import cores
 from roost.shared.config import Settings
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart

@@ -5,7 +5,8 @@ import time
 from rich.console import Console
 
 from roost.node import Where, ask_node
-from roost.scale import LOOK_PERIOD, Progress
+from roost.progress import Progress
+from roost.scale import LOOK_PERIOD
 from roost.shared.control import AskDrain, DrainGateway
 from roost.shared.drain import DrainPhase, DrainStatus
 from roost.shared.failures import CannotStart

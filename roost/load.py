@@ -18,15 +18,6 @@ ENOUGH: Final = 100
 """Connections a worker below which an uneven spread is mere chance."""
 
 
-class Used(NamedTuple):
-    """What one process has used of the machine."""
-
-    cpu: float
-    """Seconds since it started."""
-    memory: int
-    """Bytes that are resident."""
-
-
 class ProcessLoad(msgspec.Struct, frozen=True):
     """What one process uses."""
 
@@ -73,7 +64,8 @@ class Look(NamedTuple):
 
     time: float
     status: NodeStatus
-    used: Mapping[int, Used]
+    used: Mapping[int, Usage]
+    """By pid."""
 
 
 def pids(status: NodeStatus) -> list[int]:
@@ -82,7 +74,7 @@ def pids(status: NodeStatus) -> list[int]:
     return [status.pid, *(shard.pid for shard in status.shards), *workers]
 
 
-def used_elsewhere(status: NodeStatus, measured: NodeMeasurements) -> dict[int, Used]:
+def used_elsewhere(status: NodeStatus, measured: NodeMeasurements) -> dict[int, Usage]:
     """By process, as the processes of a node on another machine measured it themselves."""
     usages: dict[int, Usage] = {}
     if status.gateway is not None:
@@ -97,14 +89,14 @@ def used_elsewhere(status: NodeStatus, measured: NodeMeasurements) -> dict[int, 
     for worker in measured.workers.values():
         if (pid := workers.get(worker.number)) is not None:
             usages[pid] = worker.usage
-    return {pid: Used(usage.cpu_seconds, usage.resident_bytes) for pid, usage in usages.items()}
+    return usages
 
 
 def compare(before: Look, after: Look, cores: int | None) -> Load:
     """What the node did from one look to the next."""
     seconds = max(after.time - before.time, 1e-9)
     processes = {
-        pid: ProcessLoad(max(0.0, used.cpu - before.used[pid].cpu) / seconds, used.memory)
+        pid: ProcessLoad(max(0.0, used.cpu_seconds - before.used[pid].cpu_seconds) / seconds, used.resident_bytes)
         for pid, used in after.used.items()
         if pid in before.used
     }

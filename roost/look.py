@@ -3,12 +3,13 @@
 import asyncio
 import time
 
-from roost.load import Load, Look, Used, compare, pids, used_elsewhere
+from roost.load import Load, Look, compare, pids, used_elsewhere
+from roost.machine import cores
 from roost.node import Node, Where, connected_node
-from roost.processes import cores, used_by
+from roost.processes import used_by
 from roost.shared.control import AskNodeMeasurements, AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
-from roost.shared.measurements import NodeMeasurements
+from roost.shared.measurements import NodeMeasurements, Usage
 
 
 def look_twice(where: Where, over: float) -> tuple[NodeStatus, Load]:
@@ -37,7 +38,7 @@ async def _look(node: Node) -> Look:
     )
 
 
-async def _used_elsewhere(node: Node, status: NodeStatus) -> dict[int, Used]:
+async def _used_elsewhere(node: Node, status: NodeStatus) -> dict[int, Usage]:
     """As its own processes measure it: what another machine's kernel knows nobody here can ask."""
     try:
         return used_elsewhere(status, await node.ask(AskNodeMeasurements(), NodeMeasurements))

@@ -7,10 +7,15 @@ import tempfile
 from roost.shared.config import Machine
 
 
+def cores() -> int:
+    """Cores that this machine lets us use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def this_machine() -> Machine:
     """What the defaults depend on."""
     return Machine(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         user=os.getuid(),
         temporary_directory=tempfile.gettempdir(),
         runtime_directory=os.environ.get("XDG_RUNTIME_DIR"),

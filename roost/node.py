@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from roost.shared.cluster import AskNode
 from roost.shared.control import Message, Stop
@@ -42,7 +42,7 @@ async def connected_node(where: Where) -> AsyncIterator["Node"]:
     """A running node, for several questions. Raises CannotStart if there is none."""
     run_dir, node = (where, None) if isinstance(where, str) else where
     link = await _link(run_dir)
-    serving = asyncio.ensure_future(link.serve(_ignore, _refuse))
+    serving = asyncio.ensure_future(link.serve())
     try:
         yield Node(run_dir, link, node)
     finally:
@@ -97,7 +97,7 @@ async def _stop(run_dir: str, limit: float) -> None:
     link.tell(Stop())
     try:
         async with asyncio.timeout(limit):
-            await link.serve(_ignore, _refuse)
+            await link.serve()
     except TimeoutError:
         raise CannotStart(f"the node in {run_dir} did not stop within {limit:g} s") from None
 
@@ -109,11 +109,3 @@ async def _link(run_dir: str) -> Link:
         raise CannotStart(
             f"no node runs in {run_dir} (start one with `honcho start`, or name it by --run-dir)"
         ) from None
-
-
-def _ignore(_: Message) -> None:
-    """A broker tells only gateways."""
-
-
-async def _refuse(_: Message) -> NoReturn:
-    raise Refused("a command answers no questions")

@@ -3,13 +3,12 @@
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Annotated, Any, Final
 
 import typer
 
 from roost.machine import this_machine
-from roost.shared.config import Setting, Settings, read_settings
+from roost.shared.config import Settings, all_settings, read_settings
 
 cli: Final = typer.Typer(
     name="roost",
@@ -22,7 +21,7 @@ scale: Final = typer.Typer(help="Change a running node's number of processes.", 
 cli.add_typer(scale, name="scale")
 config: Final = typer.Typer(help="Show all settings; check a file of them; read and change those of a running node.")
 cli.add_typer(config, name="config")
-_SETTINGS: Final[dict[str, Setting]] = {place.name: place.metadata["setting"] for place in fields(Settings)}
+_SETTINGS: Final = all_settings()
 
 NodeName = Annotated[
     str | None, typer.Option("--node", help="Ask this other node of the cluster, or all.", metavar="NAME|all")

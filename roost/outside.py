@@ -113,7 +113,7 @@ class PubSub:
             self._link = await Link.to(RunDirectory(Path(self._run_dir)).control_socket)
         except OSError as error:
             raise NotPublished(f"no node runs in {self._run_dir}: {error.strerror or error}") from None
-        self._serving = asyncio.ensure_future(self._link.serve(_ignore, _refuse))
+        self._serving = asyncio.ensure_future(self._link.serve())
         return self._link
 
 
@@ -193,11 +193,3 @@ def _encoded(topic: str, event: str, payload: Any) -> OutsideEvent:
     """Raises what `endpoint.broadcast` raises: the code that publishes is to hear of it."""
     form, data = encode_broadcast(application_topic(topic), event, payload)
     return OutsideEvent(topic, event, data, form)
-
-
-def _ignore(_: Any) -> None:
-    """A broker tells only gateways."""
-
-
-async def _refuse(_: Any) -> Any:
-    raise Refused("whoever publishes answers no questions")

@@ -1,12 +1,12 @@
 """`roost scale`: tells the node, and shows how the change goes until it is over."""
 
 import time
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
 
 from roost.node import Where, ask_node
+from roost.progress import Progress
 from roost.shared.control import (
     AskResharding,
     AskWorkerChange,
@@ -21,37 +21,8 @@ from roost.terminal import print_json
 
 LOOK_PERIOD: Final = 0.1
 """Seconds between two looks at how far a change is."""
-LINE_PERIOD: Final = 1.0
-"""Seconds between two lines where there is no terminal."""
 SHOWN: Final = 4
 """So many of those that are waited for are named."""
-
-
-class Progress:
-    """One line that changes, on a terminal; elsewhere a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("")
-        self._next_line = 0.0
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._status.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._status.stop()
-
-    def show(self, text: str) -> None:
-        """Say how far it is."""
-        if self._console.is_terminal:
-            self._status.update(text)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + LINE_PERIOD
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def change_shards(where: Where, shards: int, *, json: bool) -> None:

@@ -8,7 +8,7 @@ from roost.load import Load
 from roost.shared.control import ConfigRow, NodeStatus, WorkerStatus
 from roost.shared.settings_table import SettingRow
 from roost.show_cluster import print_cluster
-from roost.terminal import console, duration, number, print_silent, size, table, visible
+from roost.terminal import console, duration, number, print_silent, rate, size, table, visible
 
 
 def print_status(status: NodeStatus, load: Load) -> None:
@@ -47,7 +47,7 @@ def _shards(status: NodeStatus, load: Load) -> Table:
             state,
             *_used(load, shard.pid),
             *map(number, (shard.topics, shard.subscribers)),
-            *((_rate(rates.published), _rate(rates.deliveries)) if rates else ("-", "-")),
+            *((rate(rates.published), rate(rates.deliveries)) if rates else ("-", "-")),
         )
     return shown
 
@@ -63,7 +63,7 @@ def _workers(workers: Iterable[WorkerStatus], load: Load) -> Table:
             _state(worker),
             *_used(load, worker.pid),
             *map(number, (worker.connections, worker.channels)),
-            *((_rate(rates.published), _rate(rates.delivered)) if rates else ("-", "-")),
+            *((rate(rates.published), rate(rates.delivered)) if rates else ("-", "-")),
             number(sum(worker.books.dropped.values())),
         )
     return shown
@@ -72,10 +72,6 @@ def _workers(workers: Iterable[WorkerStatus], load: Load) -> Table:
 def _used(load: Load, pid: int) -> tuple[str, str]:
     used = load.processes.get(pid)
     return (f"{used.cpu:.0%}", size(used.memory)) if used else ("-", "-")
-
-
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
 
 
 def print_config(rows: Iterable[ConfigRow], *, values_only: bool) -> None:

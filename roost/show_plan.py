@@ -5,6 +5,7 @@ from typing import Final
 from rich.console import Console
 
 from roost.plan import Constants, Load, Plan
+from roost.shared.config import DEFAULT_MAX_CONNECTIONS
 from roost.shared.crossing import BUCKETS
 from roost.terminal import console, size, table
 
@@ -15,7 +16,6 @@ REMEDIES: Final = {
     "publish more nodes do not help, but more clusters, and `local_broadcast` where a room's clients are on one node",
     "the engine": "the NATS servers: more of them in a cluster share the nodes' connections",
 }
-DEFAULT_MAX_CONNECTIONS: Final = 16_384
 
 
 def print_plan(load: Load, found: Plan, cost: Constants) -> None:

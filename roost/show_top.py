@@ -13,7 +13,7 @@ from roost.load import ProcessLoad, ShardRates
 from roost.shared.cluster import EngineState
 from roost.shared.hottest import HotTopic
 from roost.shared.inspection import SocketRow
-from roost.terminal import console, moment, number, size, table, visible
+from roost.terminal import console, moment, number, rate, size, table, visible
 
 WIDE: Final = 120
 """Columns of a terminal from which everything is shown."""
@@ -120,8 +120,8 @@ def _bridge(bridge: BridgeActivity) -> tuple[Text, Text]:
         bridge.state.value if bridge.round_trip is None else f"{bridge.state.value}, {_milliseconds(bridge.round_trip)}"
     )
     rates = bridge.rates
-    flow = "-" if rates is None else f"out {_rate(rates.sent)}/s  in {_rate(rates.received)}/s"
-    gaps = "" if rates is None else f"lost {_rate(rates.lost)}/s  dropped {_rate(rates.dropped)}/s"
+    flow = "-" if rates is None else f"out {rate(rates.sent)}/s  in {rate(rates.received)}/s"
+    gaps = "" if rates is None else f"lost {rate(rates.lost)}/s  dropped {rate(rates.dropped)}/s"
     waiting = f"{number(bridge.buffered)} ({size(bridge.buffered_bytes)}) wait"
     parts = (f"bridge {_cpu(bridge.load)} {_memory(bridge.load)}", way, flow, waiting, gaps)
     others = ", ".join(map(_other_node, bridge.nodes)) or "none was heard"
@@ -130,16 +130,16 @@ def _bridge(bridge: BridgeActivity) -> tuple[Text, Text]:
 
 
 def _other_node(row: OtherNode) -> str:
-    state = ("-" if row.received is None else f"{_rate(row.received)}/s") if row.up else "gone"
+    state = ("-" if row.received is None else f"{rate(row.received)}/s") if row.up else "gone"
     lost = f" lost {number(row.lost)}{' and more' if row.unknown_gaps else ''}" if row.lost or row.unknown_gaps else ""
     return f"{visible(row.node)} {state}{lost}"
 
 
 def _traffic(rates: ClientRates) -> tuple[str, str]:
-    received = f"in {_rate(rates.messages_received)}/s {size(rates.bytes_received)}/s"
-    sent = f"out {_rate(rates.messages_sent)}/s {size(rates.bytes_sent)}/s"
-    inside = f"published {_rate(rates.published)}/s  deliveries {_rate(rates.deliveries)}/s"
-    others = f"joins {_rate(rates.joins)}/s  dropped {_rate(rates.dropped)}/s"
+    received = f"in {rate(rates.messages_received)}/s {size(rates.bytes_received)}/s"
+    sent = f"out {rate(rates.messages_sent)}/s {size(rates.bytes_sent)}/s"
+    inside = f"published {rate(rates.published)}/s  deliveries {rate(rates.deliveries)}/s"
+    others = f"joins {rate(rates.joins)}/s  dropped {rate(rates.dropped)}/s"
     return f"{received}  {sent}", f"{inside}  {others}"
 
 
@@ -165,10 +165,6 @@ def _memory(load: ProcessLoad | None) -> str:
     return "-" if load is None else size(load.memory)
 
 
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
-
-
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.1f} ms"
 
@@ -191,11 +187,11 @@ WORKER: Final[tuple[Column[WorkerActivity], ...]] = (
     Column("memory", lambda worker: _memory(worker.load)),
     Column("clients", lambda worker: number(worker.connections)),
     Column("channels", lambda worker: number(worker.channels), only_wide=True),
-    Column("in/s", _of_clients(lambda rates: _rate(rates.messages_received))),
+    Column("in/s", _of_clients(lambda rates: rate(rates.messages_received))),
     Column("bytes in/s", _of_clients(lambda rates: size(rates.bytes_received)), only_wide=True),
-    Column("deliveries/s", _of_clients(lambda rates: _rate(rates.deliveries))),
+    Column("deliveries/s", _of_clients(lambda rates: rate(rates.deliveries))),
     Column("bytes out/s", _of_clients(lambda rates: size(rates.bytes_sent))),
-    Column("joins/s", _of_clients(lambda rates: _rate(rates.joins))),
+    Column("joins/s", _of_clients(lambda rates: rate(rates.joins))),
     Column("p99", lambda worker: _p99(worker.latency)),
     Column("loop lag", lambda worker: _p99(worker.loop_lag), only_wide=True),
     Column("waiting", lambda worker: size(worker.waiting_bytes), only_wide=True),
@@ -209,16 +205,16 @@ SHARD: Final[tuple[Column[ShardActivity], ...]] = (
     Column("memory", lambda shard: _memory(shard.load)),
     Column("topics", lambda shard: number(shard.topics)),
     Column("subscribers", lambda shard: number(shard.subscribers), only_wide=True),
-    Column("published/s", _of_shard(lambda rates: _rate(rates.published))),
-    Column("deliveries/s", _of_shard(lambda rates: _rate(rates.deliveries))),
+    Column("published/s", _of_shard(lambda rates: rate(rates.published))),
+    Column("deliveries/s", _of_shard(lambda rates: rate(rates.deliveries))),
     Column("queued", lambda shard: number(shard.queued_publishes), only_wide=True),
     Column("outbox", lambda shard: size(shard.outbox_bytes)),
 )
 TOPIC: Final[tuple[Column[HotTopic], ...]] = (
     Column("topic", lambda row: visible(row.topic)),
-    Column("deliveries/s", lambda row: _rate(row.deliveries)),
-    Column("at most too high by", lambda row: _rate(row.error) if row.error else "", only_wide=True),
-    Column("published/s", lambda row: _rate(row.publishes)),
+    Column("deliveries/s", lambda row: rate(row.deliveries)),
+    Column("at most too high by", lambda row: rate(row.error) if row.error else "", only_wide=True),
+    Column("published/s", lambda row: rate(row.publishes)),
 )
 CLIENT: Final[tuple[Column[SocketRow], ...]] = (
     Column("socket", lambda row: row.socket),

@@ -10,24 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 WORDS: Final = frozenset(
-    {
-        *("topic", "shard", "state", "lane", "worker", "id", "address", "class", "transport", "since", "socket"),
-        *(
-            "pattern",
-            "channel",
-            "event",
-            "assigns",
-            "setting",
-            "meaning",
-            "value",
-            "from",
-            "path",
-            "what",
-            "says",
-            "node",
-            "version",
-        ),
-    }
+    (
+        *("address", "assigns", "channel", "class", "event", "from", "id", "lane", "meaning", "node", "path"),
+        *("pattern", "says", "setting", "shard", "since", "socket", "state", "topic", "transport", "value"),
+        *("version", "what", "worker"),
+    )
 )
 """Columns that stand at the left; numbers stand at the right."""
 PIPE_WIDTH: Final = 1000
@@ -67,6 +54,11 @@ def visible(text: str | None) -> str:
 
 def number(value: int) -> str:
     return f"{value:,}"
+
+
+def rate(value: float) -> str:
+    """So many a second: a small number is told with its tenths."""
+    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
 
 
 def size(value: float) -> str:

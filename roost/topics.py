@@ -1,21 +1,13 @@
 """`roost topics`: walks through the topics of all shards and shows a page of them."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
 
 import msgspec
 
 from roost.node import Where, connected_node
 from roost.shared.inspection import TopicCount, TopicPages
-from roost.shared.topic_walk import TopicWalk
+from roost.shared.topic_walk import ORDERS, TopicWalk
 from roost.terminal import console, number, print_silent, table, visible
-
-ORDERS: Final[dict[str, Callable[[TopicCount], Any]]] = {
-    "topic": lambda row: row.topic,
-    "subscribers": lambda row: (-row.subscribers, row.topic),
-}
-"""Columns to sort by, each in the order in which people want it."""
 
 
 class Topics(msgspec.Struct, frozen=True):

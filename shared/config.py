@@ -11,6 +11,8 @@ MAX_SHARDS: Final = 64
 MAX_WORKERS: Final = 64
 MAX_CONNECTIONS: Final = 1_000_000
 MIN_SECRET_BYTES: Final = 64
+DEFAULT_MAX_CONNECTIONS: Final = 16_384
+"""Of a worker: ranch's default."""
 
 
 class BadSetting(ValueError):
@@ -233,7 +235,7 @@ class Settings:
         "ROOST_MAX_CONNECTIONS",
         "connections that a worker takes; further clients are answered 503",
         _whole(1, MAX_CONNECTIONS),
-        lambda _: 16_384,
+        lambda _: DEFAULT_MAX_CONNECTIONS,
         live=True,
     )
     max_connections_per_address: int = _setting(
@@ -327,10 +329,14 @@ class Settings:
         return LogSettings(self.log_level, self.log_format)
 
 
+def all_settings() -> dict[str, Setting]:
+    """Every setting, by name."""
+    return {place.name: place.metadata["setting"] for place in fields(Settings)}
+
+
 def live_settings() -> dict[str, Setting]:
     """The settings that a running node can be given anew, by name."""
-    settings = {place.name: place.metadata["setting"] for place in fields(Settings)}
-    return {name: setting for name, setting in settings.items() if setting.live}
+    return {name: setting for name, setting in all_settings().items() if setting.live}
 
 
 def with_live_setting(settings: Settings, name: str, text: str) -> Settings:
@@ -344,10 +350,9 @@ def with_live_setting(settings: Settings, name: str, text: str) -> Settings:
 def read_settings(machine: Machine, *sources: Mapping[str, str]) -> Settings:
     """Settings from sources keyed by variable, the first that has a variable wins. Raises BadSetting."""
     values = {}
-    for place in fields(Settings):
-        setting: Setting = place.metadata["setting"]
+    for name, setting in all_settings().items():
         text = next((source[setting.variable] for source in sources if setting.variable in source), None)
-        values[place.name] = setting.default(machine) if text is None else read_setting(setting, text)
+        values[name] = setting.default(machine) if text is None else read_setting(setting, text)
     return Settings(**values)
 
 

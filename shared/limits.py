@@ -1,15 +1,20 @@
-"""The limits of a worker that a running node can be given anew: `roost config set`. Pure."""
+"""The limits of a worker: how many connections it takes, and what it keeps for itself. Pure."""
+
+from typing import Final
 
 import msgspec
 
-from roost.shared.config import Settings
+from roost.shared.config import DEFAULT_MAX_CONNECTIONS, Settings
+
+RESERVED_DESCRIPTORS: Final = 256
+"""Descriptors of a worker that are not for clients: sockets to shards, files, an application's own."""
 
 
 class Limits(msgspec.Struct, frozen=True):
     """How many connections a worker takes."""
 
-    max_connections: int = 16_384
-    """At the limit clients are answered 503 (ranch's default; a worker never just stops accepting)."""
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    """At the limit clients are answered 503 (a worker never just stops accepting)."""
     max_connections_per_address: int = 0
     """At the limit clients of that address are answered 429; 0 for no limit."""
 

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import msgspec
 
@@ -24,6 +24,14 @@ class LinkClosed(Exception):
 
 class Refused(Exception):
     """The question is not answered; the text is one sentence that says why."""
+
+
+def _ignore(_: Message) -> None:
+    """What is told means nothing here."""
+
+
+async def _refuse(_: Message) -> NoReturn:
+    raise Refused("this end of the link answers no questions")
 
 
 class Link:
@@ -69,10 +77,10 @@ class Link:
 
     async def serve(
         self,
-        told: Callable[[Message], None],
-        asked: Callable[[Message], Awaitable[Any]],
+        told: Callable[[Message], None] = _ignore,
+        asked: Callable[[Message], Awaitable[Any]] = _refuse,
     ) -> None:
-        """Hand what arrives to `told` and `asked` until the other end is gone."""
+        """Hand what arrives to `told` and `asked` until the other end is gone. Who only asks needs neither."""
         envelopes = Envelopes()
         try:
             while data := await self._reader.read(READ_BYTES):

@@ -2,12 +2,11 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, Final
 
 import msgspec
 
-from roost.shared.config import BadSetting, Machine, Setting, Settings, read_setting
+from roost.shared.config import BadSetting, Machine, Setting, all_settings, read_setting
 
 PREFIX: Final = "ROOST_"
 DEFAULT: Final = "default"
@@ -30,7 +29,7 @@ class SettingRow(msgspec.Struct, frozen=True):
 def settings_table(machine: Machine, sources: Sequence[tuple[str, Mapping[str, str]]]) -> list[SettingRow]:
     """All settings from named sources, the first that has one wins. Raises BadSetting."""
     rows = []
-    for name, setting in _settings().items():
+    for name, setting in all_settings().items():
         source, text = _find(setting, sources)
         value = setting.default(machine) if text is None else read_setting(setting, text)
         shown = HIDDEN if setting.hidden and value else _shown(value)
@@ -40,7 +39,7 @@ def settings_table(machine: Machine, sources: Sequence[tuple[str, Mapping[str, s
 
 def complaints(values: Mapping[str, str]) -> list[str]:
     """A sentence for each of these variables that no node would take, or that means nothing to one."""
-    known = {setting.variable: setting for setting in _settings().values()}
+    known = {setting.variable: setting for setting in all_settings().values()}
     said = []
     for variable, text in values.items():
         if variable in known:
@@ -52,10 +51,6 @@ def complaints(values: Mapping[str, str]) -> list[str]:
             near = difflib.get_close_matches(variable.upper(), known, 1)
             said.append(f"{variable} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
     return said
-
-
-def _settings() -> dict[str, Setting]:
-    return {place.name: place.metadata["setting"] for place in fields(Settings)}
 
 
 def _find(setting: Setting, sources: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[str, str | None]:

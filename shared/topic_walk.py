@@ -4,10 +4,10 @@ A shard counts a few topics at a time, so that no publish waits for whoever asks
 while is counted exactly; a topic that comes or goes meanwhile may be counted or not.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from roost.shared.inspection import AskTopics, Cursor, TopicPages
+from roost.shared.inspection import AskTopics, Cursor, TopicCount, TopicPages
 
 if TYPE_CHECKING:
     from roost.shared.shard_map import Slot
@@ -16,6 +16,13 @@ MAX_RESTARTS: Final = 10
 """So often a shard's part is begun anew because the shard was started again; then it is given up and named."""
 AGAIN: Final = 1 << 62
 """Above every place: a walk that begins at the end, as a new one does."""
+
+
+ORDERS: Final[Mapping[str, Callable[[TopicCount], Any]]] = {
+    "topic": lambda row: row.topic,
+    "subscribers": lambda row: (-row.subscribers, row.topic),
+}
+"""By what people sort topics, each in the order in which they want it."""
 
 
 class TopicWalk:

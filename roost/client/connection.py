@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from roost.client.messages import (
     CLOSED,
     CRASHED,
+    HEARTBEAT_PERIOD,
     JOIN,
     LEAVE,
     REPLIED,
@@ -22,8 +23,6 @@ from roost.client.messages import (
     encode_message,
 )
 
-HEARTBEAT_PERIOD: Final = 30.0
-"""Seconds, as phoenix.js has it."""
 REPLY_LIMIT: Final = 10.0
 """Seconds in which a message is answered, unless the caller says otherwise (phoenix.js's time-out)."""
 MAX_UNREAD: Final = 10_000

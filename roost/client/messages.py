@@ -12,6 +12,9 @@ REPLIED: Final = "phx_reply"
 CLOSED: Final = "phx_close"
 CRASHED: Final = "phx_error"
 
+HEARTBEAT_PERIOD: Final = 30.0
+"""Seconds between two heartbeats, as phoenix.js has it."""
+
 
 class BadServerMessage(ValueError):
     """What a server sent is no message of V2; the text says why."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from roost.load import Look, Used, compare, pids, used_elsewhere
+from roost.load import Look, compare, pids, used_elsewhere
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.control import GatewayStatus, NodeStatus, ShardStatus, WorkerStatus
 from roost.shared.measurements import (
@@ -52,7 +52,7 @@ def node(shards: Sequence[ShardStatus] = (), workers: Sequence[WorkerStatus] = (
 def look(time: float, status: NodeStatus, share: dict[int, float] | None = None) -> Look:
     """At that time, with processes that have used that share of a core ever since 0."""
     shares = share or {}
-    return Look(time, status, {pid: Used(shares.get(pid, 0.0) * time, 1000) for pid in pids(status)})
+    return Look(time, status, {pid: Usage(shares.get(pid, 0.0) * time, 1000) for pid in pids(status)})
 
 
 def warnings(before: NodeStatus, after: NodeStatus, share: dict[int, float] | None = None) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def test_what_another_machine_is_used_is_what_its_processes_measured_themselves(
     broker = measured(BrokerMeasurements, usage=next(usage), shards=shards)
     whole = measured(NodeMeasurements, usage=next(usage), workers=workers, broker=broker)
     used = used_elsewhere(node([shard(0), shard(1)], [worker(1), worker(2)]), whole)
-    assert used == {100: Used(1, 1000), 201: Used(3, 3000), 1: Used(5, 5000), 2: Used(6, 6000)}
+    assert used == {100: Usage(1, 1000), 201: Usage(3, 3000), 1: Usage(5, 5000), 2: Usage(6, 6000)}
 
 
 def test_how_full_another_machine_is_nobody_claims_to_know() -> None:

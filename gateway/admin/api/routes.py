@@ -22,7 +22,7 @@ from roost.gateway.outside import KeyTaken
 from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets
 from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers, TopicCount, TopicPages
 from roost.shared.link import Refused
-from roost.shared.topic_walk import TopicWalk
+from roost.shared.topic_walk import ORDERS, TopicWalk
 
 Rights = Callable[[str], frozenset[May] | None]
 """What a token is for; None if it is none of ours, or has expired."""
@@ -59,8 +59,8 @@ def api_routes(
         limit = read_limit(request.query_params.get("limit"))
         while question := walk.question:
             walk.take(await node.ask_broker(question, TopicPages))
-        counts = sorted(walk.subscribers().items(), key=lambda item: (-item[1], item[0]))
-        return Topics(len(counts), [TopicCount(*item) for item in counts[:limit]], list(walk.silent))
+        rows = sorted((TopicCount(*item) for item in walk.subscribers().items()), key=ORDERS["subscribers"])
+        return Topics(len(rows), rows[:limit], list(walk.silent))
 
     async def subscribers(request: Request) -> Any:
         found: Subscribers = await node.ask(AskSubscribers(_topic(request), _limit(request)))

@@ -2,16 +2,14 @@
 
 import asyncio
 import heapq
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from roost.shared.inspection import TopicCount, TopicPages
-from roost.shared.topic_walk import TopicWalk
+from roost.shared.topic_walk import ORDERS, TopicWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from roost.gateway.admin.own_node import OwnNode
 
 MAX_COUNTED: Final = 200_000
@@ -20,11 +18,6 @@ SEARCH_LIMIT: Final = 5.0
 """Seconds that a search takes at most; then it tells what it has found."""
 MAX_PAGE: Final = 500
 """Topics of one page."""
-
-_ORDERS: "Final[dict[str, Callable[[TopicCount], Any]]]" = {
-    "topic": lambda row: row.topic,
-    "subscribers": lambda row: (-row.subscribers, row.topic),
-}
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -79,5 +72,5 @@ def _page(walk: TopicWalk, search: Search, *, complete: bool) -> Found:
     rows = (TopicCount(*item) for item in counts.items())
     offset = max(0, search.offset)
     until = offset + min(MAX_PAGE, max(1, search.limit))
-    first = heapq.nsmallest(until, rows, key=_ORDERS.get(search.order, _ORDERS["topic"]))
+    first = heapq.nsmallest(until, rows, key=ORDERS.get(search.order, ORDERS["topic"]))
     return Found(len(counts), sum(counts.values()), tuple(first[offset:]), complete, walk.silent)
