@@ -259,6 +259,8 @@ def verify(
             settings(run_dir=run_dir).run_dir, Plan(seconds, clients, publishers, rate, topics), watch
         )
     print_json(findings) if json else print_findings(findings)
+    if findings.gone:
+        raise CannotStart(findings.gone)
     raise SystemExit(1 if findings.faults else 0)
 
 

@@ -36,6 +36,8 @@ def print_findings(findings: Findings) -> None:
         console.print(f"... and {total - SHOWN:,} more", style="red")
     if total:
         console.print(f"{total:,} faults: {_kinds(findings)}", style="bold red")
+    elif findings.gone:
+        console.print("nothing lost, nothing twice, nothing out of order while the node ran", style="bold yellow")
     else:
         console.print("nothing lost, nothing twice, nothing out of order", style="bold green")
     console.print(

@@ -87,6 +87,8 @@ class Findings(msgspec.Struct, frozen=True):
     """How often a client lost its connection, by close code; `broken` if there was none, as when a worker dies."""
     returned: int
     """How often one was back on all topics."""
+    gone: str = ""
+    """Why the books could not be read at the end; empty if they were."""
 
 
 class Verification:
@@ -194,12 +196,17 @@ class Verification:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupted.set)
         waiting = asyncio.ensure_future(interrupted.wait())
-        publishing = asyncio.gather(*map(self._publish, range(self._plan.publishers)))
+        publishing = asyncio.ensure_future(self._publish_all())
         await asyncio.wait((waiting, publishing), return_when=asyncio.FIRST_COMPLETED)
         if publishing.done():
             publishing.result()
         publishing.cancel()
         waiting.cancel()
+
+    async def _publish_all(self) -> None:
+        async with asyncio.TaskGroup() as publishers:
+            for place in range(self._plan.publishers):
+                publishers.create_task(self._publish(place))
 
     async def _publish(self, place: int) -> None:
         """Publish at an even pace, through whatever connection the client has."""
@@ -266,7 +273,10 @@ class Verification:
 
 
 def verify_node(run_dir: str, plan: Plan, watch: Callable[[Findings], None]) -> Findings:
-    """Verify the node in a run directory. Raises CannotStart if there is none that clients can connect to."""
+    """Verify the node in a run directory. Raises CannotStart if there is none that clients can connect to.
+
+    One that is gone at the end is told by `Findings.gone`: what was found until then is kept.
+    """
     status = ask_node(run_dir, AskStatus(), NodeStatus)
     if status.gateway is None or not status.gateway.workers:
         raise CannotStart(f"the node in {run_dir} has no workers that serve (start some with `roost gateway APP`)")
@@ -276,7 +286,10 @@ def verify_node(run_dir: str, plan: Plan, watch: Callable[[Findings], None]) -> 
         return await Verification(plan, RunDirectory(Path(run_dir)), addresses).run(watch)
 
     findings: Findings = uvloop.run(run())
-    wrong = wrong_books(ask_node(run_dir, AskStatus(), NodeStatus))
+    try:
+        wrong = wrong_books(ask_node(run_dir, AskStatus(), NodeStatus))
+    except CannotStart as gone:
+        return msgspec.structs.replace(findings, gone=str(gone))
     faults = {**findings.faults, BOOKS: len(wrong)} if wrong else findings.faults
     return msgspec.structs.replace(findings, faults=faults, examples=(*findings.examples, *wrong))
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import signal
 import stat
+import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import pytest
 
 from roost.shared.canary import canary_path, canary_topic
 from roost.witness import MAX_FAULTS
-from tests.e2e.node import Node
+from tests.e2e.node import ROOST, START_LIMIT, Node, wait_for
 from tests.e2e.raw import RawClient
 
 SMALL = ("--clients", "20", "--publishers", "5", "--rate", "10")
@@ -77,6 +81,47 @@ def test_faults_are_named_and_are_the_exit_status() -> None:
         assert shown.returncode == 1
         assert "got message 10 of client 0 again" in shown.stdout
         assert "faults: " in shown.stdout
+
+
+@contextmanager
+def verifying(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """A verification that has begun to publish and has an hour to go."""
+    with subprocess.Popen(
+        [ROOST, "verify", "--seconds", "3600", *SMALL],
+        env=node.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            before = published(node)
+            wait_for(lambda: published(node) > before, "the canary publishes")
+            yield process
+        finally:
+            process.kill()
+
+
+def published(node: Node) -> int:
+    return sum(shard["published"] for shard in node.status()["shards"])
+
+
+def test_who_ends_it_early_has_a_verdict_and_no_traceback(node: Node) -> None:
+    with verifying(node) as process:
+        process.send_signal(signal.SIGINT)
+        shown, errors = process.communicate(timeout=START_LIMIT)
+    assert (process.returncode, errors) == (0, "")
+    assert "nothing lost, nothing twice, nothing out of order\n" in shown
+
+
+def test_a_node_that_is_gone_at_the_end_is_said_in_one_line_below_what_was_found_until_then() -> None:
+    with Node() as node, verifying(node) as process:
+        node.stop_processes()
+        process.send_signal(signal.SIGINT)
+        shown, errors = process.communicate(timeout=START_LIMIT)
+    assert process.returncode == 1
+    assert errors == f"no node runs in {node.run_dir} (start one with `honcho start`, or name it by --run-dir)\n"
+    assert "nothing lost, nothing twice, nothing out of order while the node ran\n" in shown
+    assert " 1012" in shown
 
 
 def test_more_publishers_than_clients_are_refused(node: Node) -> None:
