@@ -4,9 +4,14 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
+from typing import Final
 
+from roost.gateway.annotations import check_annotations
 from roost.gateway.endpoint import Endpoint
 from roost.shared.failures import CannotStart
+
+_NOT_THE_APPLICATIONS: Final = ("<", f"{Path(__file__).parents[1]}/", f"{Path(importlib.__file__).parent}/")
+"""Where lines are Roost's own or the import's."""
 
 
 def load_endpoint(app: str) -> Endpoint:
@@ -27,11 +32,18 @@ def load_endpoint(app: str) -> Endpoint:
         raise CannotStart(f"{app} {found}")
     if not endpoint.mounts:
         raise CannotStart(f'{app} has no socket: call {attribute}.mount("/socket", UserSocket)')
+    try:
+        check_annotations(endpoint)
+    except TypeError as error:
+        raise CannotStart(f"{app} cannot be served: {error}") from error
     return endpoint
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong and in which line of which file."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f" ({place.filename}:{place.lineno})" if not isinstance(error, ModuleNotFoundError) else ""
+    """What went wrong, and in which line of the application: where it called what refused it."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error}"  # which names file and line
+    places = traceback.extract_tb(error.__traceback__)
+    own = [place for place in places if not place.filename.startswith(_NOT_THE_APPLICATIONS)]
+    where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{where}"

@@ -197,6 +197,9 @@ class ChannelProcess(ChannelMailbox):
         except InvalidPayload as error:
             self._message_done(Error(error.reason()), None)
             return
+        except Exception as error:  # noqa: BLE001 - a payload's type is the application's code: its validators say
+            self._message_done(None, error)
+            return
         telemetry = self.client.runtime.telemetry
         if ChannelHandledIn in telemetry.attached:
             self._run(coroutine, partial(self._timed_message_done, telemetry.clock()))

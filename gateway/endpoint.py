@@ -87,6 +87,9 @@ class Endpoint:
         give phoenix.js its `authToken`, which is then `info.auth_token`. `rates` limits how often clients may
         connect, join and send events. Raises ValueError for options that do not go.
         """
+        given: Any = socket
+        if not (isinstance(given, type) and issubclass(given, Socket | RawSocket)):
+            raise TypeError(f"{path} is mounted with a class made from Socket or RawSocket, not {socket!r}")
         mount = make_mount(
             path,
             socket,

@@ -12,8 +12,16 @@ _ATTRIBUTE: Final = "__roost_event__"
 _INTERCEPTED: Final = "__roost_intercepted__"
 _REPLY: Final = "__roost_reply__"
 
-CALLBACKS: Final = ("join", "joined", "handle_in", "handle_out", "handle_info", "handle_call", "terminate")
-"""Methods that Roost calls and that must be async."""
+CALLBACKS: Final = {
+    "join": ("params",),
+    "joined": (),
+    "handle_in": ("event", "payload"),
+    "handle_out": ("event", "payload"),
+    "handle_info": ("message",),
+    "handle_call": ("question",),
+    "terminate": ("reason",),
+}
+"""Methods that Roost calls and that must be async, with what they are given."""
 
 
 class UnknownEvent(LookupError):
@@ -76,6 +84,19 @@ class EventMethod:
         return getattr(self.call, _REPLY, None)
 
 
+def check_callback(home: type, name: str, *given: str) -> None:
+    """Raises TypeError, with the right form, unless the method is async and takes what it will be given."""
+    method = getattr(home, name)
+    form = f"write `async def {name}({', '.join(('self', *given))})`"
+    if not inspect.iscoroutinefunction(method):
+        raise TypeError(f"{home.__name__}.{name} must be async: {form}")
+    try:
+        inspect.signature(method).bind(None, *given)
+    except TypeError:
+        what = " and ".join(given) if len(given) < 3 else f"{', '.join(given[:-1])} and {given[-1]}"
+        raise TypeError(f"{home.__name__}.{name} is given {what or 'nothing'}: {form}") from None
+
+
 def find_event_methods(channel: type) -> dict[str, EventMethod]:
     """The event methods of a channel class and its bases, by event. Raises TypeError where one is written wrongly."""
     found: dict[str, EventMethod] = {}
@@ -83,12 +104,9 @@ def find_event_methods(channel: type) -> dict[str, EventMethod]:
         event_name = getattr(method, _ATTRIBUTE, None)
         if event_name is None and name not in CALLBACKS:
             continue
-        if not inspect.iscoroutinefunction(method):
-            raise TypeError(f"{channel.__name__}.{name} must be async: write `async def {name}(...)`")
+        check_callback(channel, name, *(CALLBACKS[name] if event_name is None else ("payload",)))
         if event_name is None:
             continue
-        if len(inspect.signature(method).parameters) != 2:
-            raise TypeError(f"{channel.__name__}.{name} handles an event: write `async def {name}(self, payload)`")
         if event_name in found:
             raise TypeError(f"{channel.__name__} has two methods for the event {event_name!r}")
         found[event_name] = EventMethod(method)
@@ -102,8 +120,7 @@ def find_intercept_methods(channel: type) -> dict[str, Callable[..., Any]]:
         event_name = getattr(method, _INTERCEPTED, None)
         if event_name is None:
             continue
-        if not inspect.iscoroutinefunction(method) or len(inspect.signature(method).parameters) != 2:
-            raise TypeError(f"{channel.__name__}.{name} intercepts an event: write `async def {name}(self, payload)`")
+        check_callback(channel, name, "payload")
         if event_name in found:
             raise TypeError(f"{channel.__name__} has two methods that intercept {event_name!r}")
         found[event_name] = method

@@ -10,6 +10,7 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from roost.gateway.annotations import check_annotations
 from roost.gateway.handover import hand_over
 from roost.gateway.local_broadcast import broadcast_locally
 from roost.gateway.local_topics import LocalTopics
@@ -33,6 +34,7 @@ def local_runtime(endpoint: "Endpoint", secrets: tuple[str, ...] = ()) -> Runtim
     loop = asyncio.get_running_loop()
     turn = Turn(loop)
     runtime = Runtime(0, endpoint, loop, turn, LocalBus(0, turn, loop))
+    check_annotations(endpoint)
     endpoint.serve(runtime, secrets)
     runtime.calls.listen()
     return runtime

@@ -37,9 +37,20 @@ class Argument:
 
     @property
     def annotation(self) -> Any:
-        """With what the method's last parameter is annotated; Any if it is not."""
+        """With what the method's last parameter is annotated; Any if it is not. Raises NameError."""
         parameter = list(inspect.signature(self._annotated).parameters)[-1]
-        return typing.get_type_hints(self._annotated).get(parameter, Any)
+        return typing.get_type_hints(self._annotated, include_extras=True).get(parameter, Any)
+
+    def check(self) -> None:
+        """Raises TypeError, with the line and the reason, for an annotation that nothing can be decoded to."""
+        try:
+            self._readers = _readers(self.annotation)
+        except Exception as error:
+            code, reason = self._annotated.__code__, str(error).partition("\n")[0]
+            raise TypeError(
+                f"the payload of {self._annotated.__qualname__} is annotated with what JSON cannot be decoded to: "
+                f"{reason} ({code.co_filename}:{code.co_firstlineno})"
+            ) from error
 
     def read(self, payload: Payload) -> Any:
         """The argument. Raises InvalidPayload."""
@@ -60,9 +71,12 @@ def read_any(payload: Payload) -> Any:
     return _decode(_ANY, payload) if isinstance(payload, Raw) else payload
 
 
-def is_pydantic_model(annotation: Any) -> bool:
-    """Whether it is a model of pydantic, which is not imported for that."""
-    return isinstance(annotation, type) and hasattr(annotation, "model_validate_json")
+def is_pydantics(annotation: Any) -> bool:
+    """Whether pydantic has to read it, for one of its models, dataclasses or fields is in it; it is not imported."""
+    kind = annotation if isinstance(annotation, type) else type(annotation)
+    if hasattr(kind, "__pydantic_validator__") or kind.__module__.startswith(_PYDANTICS):
+        return True
+    return any(map(is_pydantics, typing.get_args(annotation)))
 
 
 class _Decoder(Protocol):
@@ -78,24 +92,41 @@ class _Readers(NamedTuple):
     binary: bool
 
 
-class _Model:
-    """Reads what a pydantic model validates."""
+class _Pydantic:
+    """Reads what pydantic validates."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, annotation: Any) -> None:
+        from pydantic import TypeAdapter
+
+        self._adapter = TypeAdapter(annotation)
 
     def decode(self, payload: Raw) -> Any:
-        """A JSON text that msgspec has let through."""
+        """The value of a JSON text."""
+        from pydantic import ValidationError
+
         try:
-            return self._model.model_validate_json(bytes(payload))
-        except ValueError as error:
-            found: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
-            if found is None:
-                raise InvalidPayload(str(error)) from None
-            first = found(include_url=False)[0]
+            return self._adapter.validate_json(bytes(payload))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
             raise InvalidPayload(first["msg"], _path(first["loc"]) or None) from None
 
 
+def _part(kind: Any, value: Any) -> Any:
+    """A part of a msgspec Struct or a dataclass that msgspec does not know: one of pydantic's models, maybe."""
+    if not is_pydantics(kind):
+        raise NotImplementedError(f"JSON is not decoded to {kind!r}")
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = _path(first["loc"])
+        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+_PYDANTICS: Final = ("pydantic.", "annotated_types")
+"""Modules of what stands in an annotation for pydantic alone, `Field(gt=0)` say."""
 _ANY: Final = msgspec.json.Decoder()
 _RAW: Final = msgspec.json.Decoder(Raw)
 _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
@@ -110,9 +141,12 @@ def _readers(annotation: Any) -> _Readers:
     binary = len(json) < len(members)
     if Raw in json:
         return _Readers(_RAW, binary)
-    if len(json) == 1 and is_pydantic_model(json[0]):
-        return _Readers(_Model(json[0]), binary)
-    return _Readers(msgspec.json.Decoder(Union[json]) if json else None, binary)  # noqa: UP007
+    if not json:
+        return _Readers(None, binary)
+    wanted: Any = Union[json]  # noqa: UP007 - a tuple
+    if is_pydantics(wanted):
+        return _Readers(_Pydantic(wanted), binary)
+    return _Readers(msgspec.json.Decoder(wanted, dec_hook=_part), binary)
 
 
 def _decode(decoder: _Decoder, payload: Raw) -> Any:

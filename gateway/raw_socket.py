@@ -1,10 +1,10 @@
 """What an application derives from for WebSockets without channels: messages in, messages out."""
 
-import inspect
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.events import check_callback
 from roost.gateway.replies import Error, Ok
 from roost.shared.frames import CloseCode
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.rates import ClientRates
     from roost.gateway.raw_connection import RawConnection
+
+_CALLBACKS: Final = {
+    "connect": ("params", "info"),
+    "opened": (),
+    "handle_in": ("data",),
+    "handle_control": ("kind", "payload"),
+    "handle_info": ("message",),
+    "terminate": ("reason",),
+}
+"""Methods that Roost calls, with what they are given."""
 
 
 class RawSocket:
@@ -39,9 +49,8 @@ class RawSocket:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name in ("connect", "opened", "handle_in", "handle_control", "handle_info", "terminate"):
-            if not inspect.iscoroutinefunction(getattr(cls, name)):
-                raise TypeError(f"{cls.__name__}.{name} must be async: write `async def {name}(self, ...)`")
+        for name, given in _CALLBACKS.items():
+            check_callback(cls, name, *given)
         cls.wants_controls = cls.handle_control is not RawSocket.handle_control
 
     # For an application to override

@@ -1,11 +1,11 @@
 """What an application derives from to accept connections and to route topics to channels."""
 
-import inspect
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.events import check_callback
 from roost.gateway.log_lines import Level, check_level
 from roost.gateway.protocol import MAX_CHANNELS
 from roost.gateway.replies import Error, Ok
@@ -44,8 +44,7 @@ class Socket:
         super().__init_subclass__()
         cls.routes = list(cls.routes)
         check_level(cls.__name__, "log", cls.log)
-        if not inspect.iscoroutinefunction(cls.connect):
-            raise TypeError(f"{cls.__name__}.connect must be async: write `async def connect(self, params, info)`")
+        check_callback(cls, "connect", "params", "info")
 
     @classmethod
     def route(
@@ -55,6 +54,8 @@ class Socket:
 
         `assigns` become attributes of each channel, before it is asked to join.
         """
+        if not hasattr(channel, "event_methods"):
+            raise TypeError(f"{cls.__name__}.route serves {pattern!r} with a class made from Channel, not {channel!r}")
         route = Route(pattern, channel, assigns or {})
         cls.routes.append(route)
         return route

@@ -80,7 +80,7 @@ class Serializer(Protocol):
 def _as_plain(value: Any) -> Any:
     """What msgspec cannot encode by itself: pydantic's models can be asked for plain data."""
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 

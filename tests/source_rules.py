@@ -39,7 +39,7 @@ PURE_LIBRARIES: Final = {
     *("inspect", "ipaddress", "itertools", "json", "keyword", "math", "numbers", "operator", "re", "string", "struct"),
     *("textwrap", "types"),
     *("sys.intern", "typing", "unicodedata", "urllib.parse", "zlib"),
-    *("msgspec", "httptools"),
+    *("msgspec", "httptools", "pydantic.TypeAdapter", "pydantic.ValidationError"),
     # Ciphers without the randomness.
     *("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers"),
     *("cryptography.hazmat.primitives.ciphers.aead", "cryptography.hazmat.primitives.ciphers.algorithms"),

@@ -1,10 +1,10 @@
 """What an application derives from to show who is present: Phoenix's Presence."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roost.gateway.channel import Channel
+from roost.gateway.events import check_callback
 from roost.gateway.presence.limits import PresenceLimits
 from roost.gateway.presence.metas import Presences, decode_presences, encode_presences
 from roost.gateway.presence.owners import Owner
@@ -165,9 +165,8 @@ def _set_up(cls: type[Presence]) -> None:
     """What the class says about itself, looked at once."""
     if "name" not in cls.__dict__:
         cls.name = f"{cls.__module__}.{cls.__qualname__}"
-    for method in ("fetch", "handle_metas"):
-        if not inspect.iscoroutinefunction(getattr(cls, method)):
-            raise TypeError(f"{cls.__name__}.{method} must be async: write `async def {method}`")
+    check_callback(cls, "fetch", "topic", "presences")
+    check_callback(cls, "handle_metas", "topic", "diff", "presences")
     declared: Any = cls.topics
     if isinstance(declared, str):
         raise TypeError(f"{cls.__name__}.topics lists patterns: write ({declared!r},)")
@@ -184,6 +183,8 @@ _set_up(Presence)
 def check_presences(presences: Sequence[Presence]) -> tuple[Presence, ...]:
     """The presences of an endpoint. Raises TypeError or ValueError with one sentence."""
     names = set()
+    if isinstance(presences, Presence):
+        raise TypeError("presences lists objects of Presence or a subclass: write presences=[presence]")
     for presence in presences:
         if not isinstance(presence, Presence):
             raise TypeError(

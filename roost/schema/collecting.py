@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from roost.gateway.channel import Channel
-from roost.gateway.payloads import Argument, is_pydantic_model
+from roost.gateway.payloads import Argument, is_pydantics
 from roost.gateway.socket import Socket
 from roost.schema.inventory import ChannelSchema, EventSchema, Inventory, Schema
 from roost.shared.serializer import Raw
@@ -63,14 +63,22 @@ class _Schemas:
             return ANYTHING
         if kind is bytes:
             return BINARY
-        if is_pydantic_model(kind):
-            return self._of_model(kind)
-        (schema,), types = msgspec.json.schema_components((kind,), ref_template=self._AT)
+        if is_pydantics(kind):
+            return self._of_pydantics(kind)
+        (schema,), types = msgspec.json.schema_components(
+            (kind,), schema_hook=self._of_pydantics, ref_template=self._AT
+        )
         self.types |= types
         return schema
 
-    def _of_model(self, model: Any) -> Schema:
-        schema: Schema = model.model_json_schema(ref_template=self._AT.replace("{name}", "{model}"))
+    def _of_pydantics(self, kind: Any) -> Schema:
+        from pydantic import TypeAdapter
+
+        if not is_pydantics(kind):
+            raise NotImplementedError
+        schema: Schema = TypeAdapter(kind).json_schema(ref_template=self._AT.replace("{name}", "{model}"))
         self.types |= schema.pop("$defs", {})
-        self.types[model.__name__] = schema
-        return {"$ref": self._AT.format(name=model.__name__)}
+        if schema.get("type") != "object" or not isinstance(kind, type):
+            return schema
+        self.types[kind.__name__] = schema
+        return {"$ref": self._AT.format(name=kind.__name__)}

@@ -74,3 +74,27 @@ def test_what_is_wrong_is_said(working_directory: Path, app: str, reasons: list[
         (working_directory / f"{name}.py").write_text(text)
     sentence = refusal(app)
     assert [reason for reason in reasons if reason not in sentence] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "reasons"),
+    [
+        ('@event("a")\n    def a(self, payload): ...', 4, ["Room.a", "async def a(self, payload)"]),
+        ("async def join(self): ...", 4, ["Room.join", "async def join(self, params)"]),
+        ("when_slow = 'drop'", 4, ["Room.when_slow", "WhenSlow.LATEST"]),
+        ('@event("a")\n    async def a(self, payload: "Missing"): ...', 5, ["Room.a", "'Missing' is not defined"]),
+        ("UserSocket.route('a*b', Channel)", 5, ["one * at its end"]),
+        ("UserSocket.route('a', UserSocket)", 5, ["a class made from Channel"]),
+        ("Endpoint(sockets={'/socket': Channel})", 5, ["a class made from Socket"]),
+        ("Endpoint(presences=Presence())", 5, ["presences=[presence]"]),
+    ],
+)
+def test_the_line_of_the_application_and_the_right_form_are_said(
+    working_directory: Path, wrong: str, line: int, reasons: list[str]
+) -> None:
+    (working_directory / "rooms.py").write_text(
+        "from roost import *\nclass UserSocket(Socket): ...\n\nclass Room(Channel[UserSocket]):\n"
+        f"    {wrong}\nUserSocket.route('room', Room)\nendpoint = Endpoint(sockets={{'/socket': UserSocket}})\n"
+    )
+    sentence = refusal("rooms:endpoint")
+    assert [reason for reason in [f"rooms.py:{line})", *reasons] if reason not in sentence] == []

@@ -50,6 +50,20 @@ def test_callbacks_must_be_async(name: str) -> None:
         type("Room", (Channel,), {name: lambda self, *rest: None})
 
 
+def test_callbacks_take_what_they_are_given() -> None:
+    async def nothing(self: Any) -> None: ...
+
+    for name, form in (("join", "params"), ("handle_in", "event, payload"), ("terminate", "reason")):
+        with pytest.raises(TypeError, match=rf"write `async def {name}\(self, {form}\)`"):
+            type("Room", (Channel,), {name: nothing})
+
+
+def test_callbacks_may_take_more_that_is_optional() -> None:
+    async def anything(self: Any, *given: Any, **more: Any) -> None: ...
+
+    type("Room", (Channel,), {"join": anything, "joined": anything, "handle_in": anything})
+
+
 def test_event_methods_must_be_async() -> None:
     with pytest.raises(TypeError, match=r"Room\.shout must be async"):
         type("Room", (Channel,), {"shout": event("shout")(lambda self, payload: None)})

@@ -1,11 +1,12 @@
 """Payloads that methods annotate with types: what is taken, and what a refusal names."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from roost import Channel, Endpoint, Ok, Socket, event
 from roost.gateway.payloads import Argument, InvalidPayload
@@ -29,9 +30,32 @@ class Model(BaseModel):
     items: list["Model"] = []
 
 
+@pydantic_dataclass
+class Checked:
+    x: int = Field(ge=0)
+
+
+class Holder(msgspec.Struct):
+    model: Model
+
+
+class Careless(BaseModel):
+    x: int
+
+    @field_validator("x")
+    @classmethod
+    def look_up(cls, x: int) -> int:
+        return {1: 1}[x]
+
+
 async def struct(payload: Struct) -> None: ...
 async def data(payload: Data) -> None: ...
 async def model(payload: Model) -> None: ...
+async def models(payload: list[Model] | None) -> None: ...
+async def models_by_name(payload: dict[str, Model]) -> None: ...
+async def checked(payload: Checked) -> None: ...
+async def at_most(payload: Annotated[int, Field(le=9)]) -> None: ...
+async def holder(payload: Holder) -> None: ...
 async def model_or_bytes(payload: Model | bytes) -> None: ...
 
 
@@ -79,12 +103,47 @@ def test_a_models_own_rules_count() -> None:
     assert refused.value.field == "x"
 
 
+@pytest.mark.parametrize(
+    ("method", "good", "expected", "bad", "field"),
+    [
+        (models, [{"x": 1}], [Model(x=1)], [{"x": 1}, {"x": -1}], "[1].x"),
+        (models, None, None, {"x": 1}, None),
+        (models_by_name, {"a": {"x": 1}}, {"a": Model(x=1)}, {"a": {}}, "a.x"),
+        (checked, {"x": 1}, Checked(x=1), {"x": -1}, "x"),
+        (checked, {"x": 1}, Checked(x=1), {}, "x"),
+        (at_most, 9, 9, 10, None),
+        (holder, {"model": {"x": 1}}, Holder(Model(x=1)), {"model": {"x": -1}}, "model"),
+    ],
+)
+def test_what_pydantic_checks_may_stand_anywhere(
+    method: Any, good: Any, expected: Any, bad: Any, field: str | None
+) -> None:
+    assert read(method, good) == expected
+    with pytest.raises(InvalidPayload) as refused:
+        read(method, bad)
+    assert refused.value.field == field
+
+
+def test_a_type_that_nothing_can_become_is_named_with_its_line() -> None:
+    async def both(payload: Model | Struct) -> None: ...
+
+    with pytest.raises(TypeError, match=r"both is annotated with what JSON cannot be decoded to: .*test_payloads\.py:"):
+        Argument(both).check()
+
+
 def test_a_model_beside_bytes_leaves_bytes_alone() -> None:
     assert Argument(model_or_bytes).read(b"\x00") == b"\x00"
 
 
 def test_a_model_is_sent_as_plain_data() -> None:
     assert encode_json({"at": Model(x=1)}) == b'{"at":{"x":1,"items":[]}}'
+
+
+def test_a_model_is_sent_under_the_names_that_it_is_taken_by() -> None:
+    class Named(BaseModel):
+        x: int = Field(alias="the x")
+
+    assert encode_json(Named.model_validate({"the x": 1})) == b'{"the x":1}'
 
 
 def test_what_nobody_can_encode_is_refused_as_before() -> None:
@@ -99,6 +158,10 @@ class TypedSocket(Socket):
 class TypedChannel(Channel[TypedSocket]):
     async def join(self, params: Struct) -> Ok:
         return Ok(params)
+
+    @event("careless")
+    async def careless(self, payload: Careless) -> Ok:
+        return Ok(payload.x)
 
     @event("model")
     async def model(self, payload: Model) -> Ok:
@@ -121,3 +184,17 @@ async def test_a_client_is_told_which_field_is_wrong_and_the_channel_goes_on() -
         }
         await room.assert_reply(room.push("model", {"x": 2}), "ok", {"x": 2, "items": []})
         await room.assert_push("took", {"x": 2, "items": []})
+
+
+async def test_a_validator_that_raises_ends_its_channel_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async with local_node(Endpoint(sockets={"/socket": TypedSocket})) as node:
+        socket = await node.connect(TypedSocket)
+        room, other = await socket.join("typed:a", {"x": 1}), await socket.join("typed:b", {"x": 1})
+        await room.assert_reply(room.push("careless", {"x": 1}), "ok", 1)
+        room.push("careless", {"x": 2})
+        await room.assert_crashed()
+        await other.assert_reply(other.push("careless", {"x": 1}), "ok", 1)
+    (line,) = caplog.records
+    assert line.exc_info is not None
+    assert isinstance(line.exc_info[1], KeyError)
+    assert "careless" in line.getMessage()

@@ -201,3 +201,26 @@ def test_the_command_writes_both() -> None:
 
     assert json.loads(write("--title", "Chat"))["info"]["title"] == "Chat"
     assert "export interface RoomChannel" in write("--format", "typescript")
+
+
+class Tree(BaseModel):
+    children: list["Tree"] = []
+
+
+class TreeChannel(Channel[BoardSocket]):
+    @event("plant")
+    async def plant(self, payload: Tree) -> None: ...
+
+    @event("forest")
+    async def forest(self, payload: list[Tree] | None) -> None: ...
+
+
+def test_pydantics_models_are_known_by_name_wherever_they_stand() -> None:
+    class WoodSocket(Socket):
+        """Everybody may."""
+
+    WoodSocket.route("wood", TreeChannel)
+    inventory = take_inventory(Endpoint(sockets={"/socket": WoodSocket}))
+    script = as_typescript(inventory)
+    assert "export interface Tree {\n  children?: Tree[]\n}" in script
+    assert "    forest: Tree[] | null\n    plant: Tree\n" in script
