@@ -102,8 +102,7 @@ class Shards:
     def tell_all(self, message: Message) -> None:
         """Tell every shard."""
         for pool in self._pools.values():
-            for shard in pool.children.values():
-                shard.link.tell(message)
+            pool.tell_all(message)
         self._heard.set()
 
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:

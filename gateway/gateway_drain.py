@@ -53,7 +53,7 @@ class GatewayDrain:
         if self.on:
             self.stop()
             self.status = DrainStatus()
-            self._tell_all()
+            self._workers.tell_all(self.order())
             _log.info("clients are let in again")
         return self.status
 
@@ -62,18 +62,13 @@ class GatewayDrain:
         if self._watching is not None:
             self._watching.cancel()
 
-    def _tell_all(self) -> None:
-        order = self.order()
-        for worker in self._workers.children.values():
-            worker.link.tell(order)
-
     async def _carry_through(self) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         clients, complete = await count_clients(self._workers.children.values())
         self.status = DrainStatus(DrainPhase.DRAINING, clients, clients)
         _log.info("draining: new clients are refused, %d are sent away", clients)
-        self._tell_all()
+        self._workers.tell_all(self.order())
         left, complete = await count_clients(self._workers.children.values())
         while left or not complete:
             await asyncio.sleep(LOOK_PERIOD)

@@ -154,7 +154,7 @@ class Gateway:
             waiting = False
             serving = asyncio.ensure_future(link.serve(self._told, self._asked))
             try:
-                self._tell_workers(MapChanged(await link.ask(JoinNode(os.getpid()), ShardMap, ANSWER_LIMIT)))
+                self._workers.tell_all(MapChanged(await link.ask(JoinNode(os.getpid()), ShardMap, ANSWER_LIMIT)))
                 self._broker = link
                 self._joined.set()
                 await serving
@@ -170,12 +170,12 @@ class Gateway:
             case Stop():
                 self._stop.set()
             case MapChanged():
-                self._tell_workers(message)
+                self._workers.tell_all(message)
             case Listening():
                 self._listening = message
-                self._tell_workers(message)
+                self._workers.tell_all(message)
             case NodeUp() | NodeDown() | MessagesLost() | EndTrace():
-                self._tell_workers(message)
+                self._workers.tell_all(message)
 
     async def _asked(self, message: Message) -> Any:
         match message:
@@ -223,13 +223,8 @@ class Gateway:
         except BadSetting as error:
             raise Refused(str(error)) from None
         _log.info("%s is %s from now on", name, value)
-        for worker in self._workers.children.values():
-            worker.link.tell(LimitsChanged(limits_of(self._settings)))
+        self._workers.tell_all(LimitsChanged(limits_of(self._settings)))
         return self._config()
-
-    def _tell_workers(self, message: Message) -> None:
-        for worker in self._workers.children.values():
-            worker.link.tell(message)
 
     # The admin listener
 

@@ -5,13 +5,10 @@ from typing import Final
 import msgspec
 
 from roost.shared.bus import Form
+from roost.shared.control_message import ControlMessage
 
 MAX_OUTSIDE_EVENTS: Final = 1000
 """Events that may be published from outside with one question."""
-
-
-class _Message(msgspec.Struct, frozen=True, tag=True):
-    """One control message; its type's name is its tag."""
 
 
 class OutsideEvent(msgspec.Struct, frozen=True, gc=False):
@@ -25,7 +22,7 @@ class OutsideEvent(msgspec.Struct, frozen=True, gc=False):
     form: Form = Form.JSON
 
 
-class BroadcastEvents(_Message, frozen=True):
+class BroadcastEvents(ControlMessage, frozen=True):
     """To the broker, on to the gateway and one worker, which publishes them all, in order. Answered by `Broadcasted`.
 
     Refused as a whole if any of them cannot be published.
@@ -49,7 +46,7 @@ class Broadcasted(msgspec.Struct, frozen=True):
     """It was published before, under the same key."""
 
 
-class DisconnectSockets(_Message, frozen=True):
+class DisconnectSockets(ControlMessage, frozen=True):
     """To the broker, on to the gateway and all workers. Answered by `Disconnected`."""
 
     name: str

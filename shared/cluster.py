@@ -8,12 +8,10 @@ from typing import Final
 
 import msgspec
 
+from roost.shared.control_message import ControlMessage
+
 NODE_ANSWER_LIMIT: Final = 3.0
 """Seconds in which another node answers a question; after them it is named as silent."""
-
-
-class _Message(msgspec.Struct, frozen=True, tag=True):
-    """One control message; its type's name is its tag."""
 
 
 class NodePlace(msgspec.Struct, frozen=True):
@@ -30,7 +28,7 @@ class NodePlace(msgspec.Struct, frozen=True):
 # Which buckets a node listens to
 
 
-class Interest(_Message, frozen=True):
+class Interest(ControlMessage, frozen=True):
     """From a worker, on to the broker and the bridge: the buckets in which I have subscribers, all of them.
 
     Told whenever they change, and after each `MapChanged`, for a bridge may have been started anew.
@@ -43,7 +41,7 @@ class Interest(_Message, frozen=True):
     """As `pack_buckets` has it."""
 
 
-class Listening(_Message, frozen=True):
+class Listening(ControlMessage, frozen=True):
     """From the bridge, on to all workers: what the engine has confirmed that this node hears.
 
     A worker's subscription stands once `versions` holds its interest's version, or a later one, and the bucket is
@@ -62,7 +60,7 @@ class Listening(_Message, frozen=True):
 # What happens in the cluster: told by the bridge, on to all workers
 
 
-class NodeUp(_Message, frozen=True):
+class NodeUp(ControlMessage, frozen=True):
     """Another node is there."""
 
     node: str
@@ -70,14 +68,14 @@ class NodeUp(_Message, frozen=True):
     """That of its run directory; the names of its replicas of presence begin with it."""
 
 
-class NodeDown(_Message, frozen=True):
+class NodeDown(ControlMessage, frozen=True):
     """A node has gone, or was not heard for too long."""
 
     node: str
     node_id: str
 
 
-class MessagesLost(_Message, frozen=True):
+class MessagesLost(ControlMessage, frozen=True):
     """What a node published did not come through the engine."""
 
     node: str
@@ -100,7 +98,7 @@ class EngineState(Enum):
     """Connected, but canaries do not come back."""
 
 
-class AskCluster(_Message, frozen=True):
+class AskCluster(ControlMessage, frozen=True):
     """To the broker, on to the bridge. Answered by `ClusterStatus`; refused where there is no cluster."""
 
 
@@ -151,7 +149,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     """How many traces the bridge takes part in."""
 
 
-class AskNode(_Message, frozen=True):
+class AskNode(ControlMessage, frozen=True):
     """To the broker, on to the bridge and the broker of another node: answered by what that answers.
 
     Refused if there is no such node, or if it does not answer within `NODE_ANSWER_LIMIT`.
@@ -162,7 +160,7 @@ class AskNode(_Message, frozen=True):
     """A control message as an envelope has it."""
 
 
-class AskedHere(_Message, frozen=True):
+class AskedHere(ControlMessage, frozen=True):
     """From a bridge to its broker: another node's question. Answered as if it had been asked here."""
 
     node: str

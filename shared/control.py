@@ -10,6 +10,7 @@ import msgspec
 from roost.shared.books import ShardBooks, WorkerBooks
 from roost.shared.cluster import ClusterMessage, ClusterStatus
 from roost.shared.config import LogSettings
+from roost.shared.control_message import ControlMessage
 from roost.shared.drain import Pace
 from roost.shared.hottest import AskHottestTopics
 from roost.shared.inspection import Inspection
@@ -17,15 +18,10 @@ from roost.shared.limits import Limits
 from roost.shared.shard_map import ShardMap, Slot
 from roost.shared.trace import TraceMessage
 
-
-class _Message(msgspec.Struct, frozen=True, tag=True):
-    """One control message; its type's name is its tag."""
-
-
 # To a child, once, as its first message
 
 
-class StartShard(_Message, frozen=True):
+class StartShard(ControlMessage, frozen=True):
     """Be incarnation `incarnation` of a slot."""
 
     slot: Slot
@@ -43,7 +39,7 @@ class Tls(msgspec.Struct, frozen=True):
     """Host address and port of each listener."""
 
 
-class StartWorker(_Message, frozen=True):
+class StartWorker(ControlMessage, frozen=True):
     """Be worker `number` of the gateway and serve an application."""
 
     number: int
@@ -83,7 +79,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
     keyfile: str | None = None
 
 
-class StartBridge(_Message, frozen=True):
+class StartBridge(ControlMessage, frozen=True):
     """Be the way to the other nodes."""
 
     worker: int
@@ -101,17 +97,17 @@ class StartBridge(_Message, frozen=True):
 # Told
 
 
-class Ready(_Message, frozen=True):
+class Ready(ControlMessage, frozen=True):
     """From a child: I do my work."""
 
 
-class Failed(_Message, frozen=True):
+class Failed(ControlMessage, frozen=True):
     """From a child: I cannot start, and starting me again will not help."""
 
     reason: str
 
 
-class Stop(_Message, frozen=True):
+class Stop(ControlMessage, frozen=True):
     """To a child: finish and exit. To a gateway: stop your workers. To a broker: stop the node.
 
     The fields say how a worker sends its clients away; to others they mean nothing.
@@ -124,36 +120,36 @@ class Stop(_Message, frozen=True):
     """Seconds after which the worker goes, even if not all that it published is through."""
 
 
-class Drain(_Message, frozen=True):
+class Drain(ControlMessage, frozen=True):
     """To a worker: send your clients away and refuse new ones, until `Admit`."""
 
     pace: Pace
 
 
-class Admit(_Message, frozen=True):
+class Admit(ControlMessage, frozen=True):
     """To a worker: let clients in, as at the beginning."""
 
 
-class MapChanged(_Message, frozen=True):
+class MapChanged(ControlMessage, frozen=True):
     """To gateways and their workers: the shard map as it now stands in its file."""
 
     map: ShardMap
 
 
-class WorkerExited(_Message, frozen=True):
+class WorkerExited(ControlMessage, frozen=True):
     """From a gateway, to its other workers and by way of the broker to the shards: look whether this worker is dead."""
 
     worker: int
 
 
-class Opened(_Message, frozen=True):
+class Opened(ControlMessage, frozen=True):
     """From a shard: every worker has said HELLO, I take publishes."""
 
     slot: Slot
     incarnation: int
 
 
-class Publishing(_Message, frozen=True):
+class Publishing(ControlMessage, frozen=True):
     """From a worker, and on to the broker: the epoch in which I publish. Said again after each `MapChanged`."""
 
     worker: int
@@ -163,76 +159,76 @@ class Publishing(_Message, frozen=True):
 # Asked
 
 
-class JoinNode(_Message, frozen=True):
+class JoinNode(ControlMessage, frozen=True):
     """From a gateway, first: I belong to this node. Answered by the map."""
 
     pid: int
 
 
-class TakeWorkerNumber(_Message, frozen=True):
+class TakeWorkerNumber(ControlMessage, frozen=True):
     """From a gateway. Answered by `NodePlace`, with a worker number that was never given before."""
 
 
-class Ping(_Message, frozen=True):
+class Ping(ControlMessage, frozen=True):
     """To a child, again and again: do you still work? Answered by True, from the loop that does the work."""
 
 
-class AskStatus(_Message, frozen=True):
+class AskStatus(ControlMessage, frozen=True):
     """Answered by `NodeStatus`, `ShardStatus`, `GatewayStatus` or `WorkerStatus`, by who is asked."""
 
 
-class AskMeasurements(_Message, frozen=True):
+class AskMeasurements(ControlMessage, frozen=True):
     """Answered by `ShardMeasurements`, `WorkerMeasurements` or, of the broker, `BrokerMeasurements`."""
 
 
-class AskNodeMeasurements(_Message, frozen=True):
+class AskNodeMeasurements(ControlMessage, frozen=True):
     """To the broker, on to the gateway, which asks everybody. Answered by `NodeMeasurements`."""
 
 
-class ScaleShards(_Message, frozen=True):
+class ScaleShards(ControlMessage, frozen=True):
     """To the broker: change the number of shards. Answered at once by the first `ReshardingStatus`."""
 
     shards: int
 
 
-class AskResharding(_Message, frozen=True):
+class AskResharding(ControlMessage, frozen=True):
     """To the broker. Answered by the `ReshardingStatus` of the change under way or the last one, if there was any."""
 
 
-class LimitsChanged(_Message, frozen=True):
+class LimitsChanged(ControlMessage, frozen=True):
     """From the gateway to its workers: the limits from now on."""
 
     limits: Limits
 
 
-class AskConfig(_Message, frozen=True):
+class AskConfig(ControlMessage, frozen=True):
     """To the broker, and on to the gateway. Answered by a list of `ConfigRow`: the settings that can be changed."""
 
 
-class SetConfig(_Message, frozen=True):
+class SetConfig(ControlMessage, frozen=True):
     """To the broker, and on to the gateway: change a setting. Answered as `AskConfig` is."""
 
     name: str
     value: str
 
 
-class ScaleWorkers(_Message, frozen=True):
+class ScaleWorkers(ControlMessage, frozen=True):
     """To the broker, on to the gateway: change the number of workers. Answered at once by the first `WorkerChange`."""
 
     workers: int
 
 
-class AskWorkerChange(_Message, frozen=True):
+class AskWorkerChange(ControlMessage, frozen=True):
     """To the broker, on to the gateway. Answered by the `WorkerChange` under way or the last one, if there was any."""
 
 
-class DrainGateway(_Message, frozen=True):
+class DrainGateway(ControlMessage, frozen=True):
     """To the broker, on to the gateway: drain, or let clients in again. Answered at once by the first `DrainStatus`."""
 
     on: bool
 
 
-class AskDrain(_Message, frozen=True):
+class AskDrain(ControlMessage, frozen=True):
     """To the broker, on to the gateway. Answered by `DrainStatus`."""
 
 

@@ -2,7 +2,7 @@
 
 import math
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -36,14 +36,20 @@ class Pace(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, batch=max(1, self.batch // max(1, workers)))
 
 
-CLOSING: float = 5.0
+CLOSING: Final = 5.0
 """Seconds that the last clients have to take the close frame and answer it."""
-THROUGH: float = 10.0
+THROUGH: Final = 10.0
 """Seconds for what was published here to get through, afterwards: more than a stall may last."""
-LEFT_TO_SHARDS: float = 1.0
+LEFT_TO_SHARDS: Final = 1.0
 """Seconds before the end of the stop limit at which the broker begins to stop its shards."""
-LEFT_TO_GATEWAY: float = 1.5
+LEFT_TO_GATEWAY: Final = 1.5
 """Seconds before the end of the stop limit at which the gateway kills workers that are still there."""
+LEFT_TO_WORKER: Final = 2.0
+"""Seconds that a worker has between telling its last client and being killed, at least."""
+MARGIN: Final = 0.5
+"""Seconds between two steps of a stop, at least."""
+OVERTIME: Final = 5.0
+"""Seconds after the limit of a worker at which it is killed."""
 
 
 class StopTimes(NamedTuple):
@@ -62,10 +68,10 @@ class StopTimes(NamedTuple):
 def stop_times(drain_limit: float, stop_limit: float = math.inf) -> StopTimes:
     """The longest that a worker may take, where the whole node has `stop_limit` seconds (at least 4)."""
     kill = stop_limit - LEFT_TO_GATEWAY
-    spread = min(drain_limit, kill - 2.0)
-    limit = min(spread + CLOSING + THROUGH, kill - 0.5)
-    closing = min(CLOSING, limit - spread - 0.5)
-    return StopTimes(spread, closing, limit, min(limit + 5.0, kill))
+    spread = min(drain_limit, kill - LEFT_TO_WORKER)
+    limit = min(spread + CLOSING + THROUGH, kill - MARGIN)
+    closing = min(CLOSING, limit - spread - MARGIN)
+    return StopTimes(spread, closing, limit, min(limit + OVERTIME, kill))
 
 
 class DrainPhase(Enum):

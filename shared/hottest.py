@@ -5,13 +5,14 @@ from typing import Final
 
 import msgspec
 
+from roost.shared.control_message import ControlMessage
 from roost.shared.shard_map import Slot
 
 MAX_TOPICS: Final = 20
 """Topics of one answer, where nobody asks for another number."""
 
 
-class AskHottestTopics(msgspec.Struct, frozen=True, tag=True):
+class AskHottestTopics(ControlMessage, frozen=True):
     """To the broker, on to all shards. Answered by `HottestTopics`, or `ShardTopics` of one shard."""
 
     limit: int = MAX_TOPICS

@@ -10,14 +10,11 @@ import msgspec
 
 from roost.shared.acting import BroadcastEvents, DisconnectSockets
 from roost.shared.bus import Lane
+from roost.shared.control_message import ControlMessage
 from roost.shared.shard_map import Slot
 
 MAX_ROWS: Final = 1000
 """Rows of one answer, where nobody asks for another number; how many there are is said beside them."""
-
-
-class _Message(msgspec.Struct, frozen=True, tag=True):
-    """One control message; its type's name is its tag."""
 
 
 # Topics: in pages, since there may be millions
@@ -31,7 +28,7 @@ class Cursor(msgspec.Struct, frozen=True):
     """The walk goes on below this place; places count down to 0."""
 
 
-class AskTopics(_Message, frozen=True):
+class AskTopics(ControlMessage, frozen=True):
     """To the broker. Answered by `TopicPages`: the next topics of each shard, those of a prefix.
 
     Asked again with the cursors that the answer gives, until it gives none. See `TopicWalk`.
@@ -42,7 +39,7 @@ class AskTopics(_Message, frozen=True):
     """Empty to begin, with every shard."""
 
 
-class AskTopicPage(_Message, frozen=True):
+class AskTopicPage(ControlMessage, frozen=True):
     """To a shard. Answered by a `TopicPage`: as many topics as it can count in a moment."""
 
     prefix: str
@@ -79,28 +76,28 @@ class TopicPages(msgspec.Struct, frozen=True):
 # Sockets and who subscribes: the workers know
 
 
-class AskSubscribers(_Message, frozen=True):
+class AskSubscribers(ControlMessage, frozen=True):
     """To the broker, on to the gateway and all workers. Answered by `Subscribers`."""
 
     topic: str
     limit: int = MAX_ROWS
 
 
-class AskSockets(_Message, frozen=True):
+class AskSockets(ControlMessage, frozen=True):
     """The same way. Answered by `Sockets`: those of one name."""
 
     name: str
     """`WORKER.NUMBER`, or the id that the application gave."""
 
 
-class AskClient(_Message, frozen=True):
+class AskClient(ControlMessage, frozen=True):
     """The same way. Answered by `ClientSockets`: those of one address, or of a network."""
 
     network: str
     limit: int = MAX_ROWS
 
 
-class AskSlowestClients(_Message, frozen=True):
+class AskSlowestClients(ControlMessage, frozen=True):
     """The same way. Answered by `SlowestClients`."""
 
     limit: int = 20
@@ -237,7 +234,7 @@ class SlowestClients(msgspec.Struct, frozen=True):
 # Who is present: any worker knows
 
 
-class AskPresences(_Message, frozen=True):
+class AskPresences(ControlMessage, frozen=True):
     """To the broker, on to the gateway and one worker. Answered by `Presences`."""
 
     topic: str
@@ -264,7 +261,7 @@ class Presences(msgspec.Struct, frozen=True):
 # What serves what
 
 
-class AskRoutes(_Message, frozen=True):
+class AskRoutes(ControlMessage, frozen=True):
     """To the broker, on to the gateway and a worker. Answered by `Routes`."""
 
 
@@ -295,7 +292,7 @@ class Routes(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
-class AskTree(_Message, frozen=True):
+class AskTree(ControlMessage, frozen=True):
     """To the broker, on to the gateway and all workers. Answered by `NodeTree`, `GatewayTree` or `WorkerTree`."""
 
 

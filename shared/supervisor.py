@@ -137,6 +137,11 @@ class Supervisor:
         await asyncio.gather(*keepers, return_exceptions=True)
         return [child.name for child, by_itself in zip(stopping, ended, strict=True) if not by_itself]
 
+    def tell_all(self, message: Message) -> None:
+        """Tell every child."""
+        for child in self.children.values():
+            child.link.tell(message)
+
     async def ask_all(self, question: Message, answer: type[T], limit: float) -> tuple[list[T], list[str]]:
         """The answers of all children, and the names of those that did not answer within `limit` seconds."""
         results = await self.ask_each(question, answer, limit)

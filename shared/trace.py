@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from roost.shared.control_message import ControlMessage
 from roost.shared.shard_map import Slot
 
 DEFAULT_LIMIT: Final = 100
@@ -23,10 +24,6 @@ ASKER_LIMIT: Final = 5.0
 """Seconds without a poll after which a trace ends, in every process for itself."""
 ANSWER_LIMIT: Final = 0.5
 """Seconds after which a process that has not answered a poll is named as silent; it is asked again next time."""
-
-
-class _Message(msgspec.Struct, frozen=True, tag=True):
-    """One control message; its type's name is its tag."""
 
 
 class TraceFilter(msgspec.Struct, frozen=True):
@@ -47,7 +44,7 @@ class TraceFilter(msgspec.Struct, frozen=True):
 # From whoever asks
 
 
-class StartTrace(_Message, frozen=True):
+class StartTrace(ControlMessage, frozen=True):
     """To the broker. Answered by `TraceStarted`, when all processes that answer take part."""
 
     filter: TraceFilter = TraceFilter()
@@ -55,15 +52,15 @@ class StartTrace(_Message, frozen=True):
     seconds: float = DEFAULT_SECONDS
 
 
-class PollTrace(_Message, frozen=True):
+class PollTrace(ControlMessage, frozen=True):
     """To the broker, again and again. Answered by a `TracePage`; refused if there is no such trace any more."""
 
     number: int
-    got: dict[str, int] = {}
+    got: dict[str, int] = msgspec.field(default_factory=dict)
     """By process the number of the last note that was read; it is not answered again."""
 
 
-class StopTrace(_Message, frozen=True):
+class StopTrace(ControlMessage, frozen=True):
     """To the broker. Answered by True, whether or not the trace was still on."""
 
     number: int
@@ -72,7 +69,7 @@ class StopTrace(_Message, frozen=True):
 # From the broker
 
 
-class FollowTrace(_Message, frozen=True):
+class FollowTrace(ControlMessage, frozen=True):
     """From the broker to shards and the bridge, and by way of the gateway to workers: what `number` has seen.
 
     Begins it, if it is new.
@@ -83,10 +80,10 @@ class FollowTrace(_Message, frozen=True):
     number: int
     filter: TraceFilter
     limit: int
-    got: dict[str, int] = {}
+    got: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class EndTrace(_Message, frozen=True):
+class EndTrace(ControlMessage, frozen=True):
     """Told the same way: note nothing more."""
 
     number: int

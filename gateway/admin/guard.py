@@ -20,6 +20,11 @@ class Refusal(NamedTuple):
     sentence: str
 
 
+def bearer(authorization: str) -> str | None:
+    """The token of an `Authorization: Bearer` header; None if it is none."""
+    return authorization[len(_BEARER) :].strip() if authorization.lower().startswith(_BEARER) else None
+
+
 def wrong_host(host: str) -> Refusal | None:
     """Whether a request's Host header names another host than this machine."""
     name = host.lower()
@@ -32,8 +37,8 @@ def wrong_host(host: str) -> Refusal | None:
 
 def wrong_token(authorization: str, parameter: str, token: str) -> Refusal | None:
     """Whether a request fails to show the token: as `Authorization: Bearer`, or as the parameter `token`."""
-    given = authorization[len(_BEARER) :].strip() if authorization.lower().startswith(_BEARER) else parameter
-    if hmac.compare_digest(given.encode(), token.encode()):
+    given = bearer(authorization)
+    if hmac.compare_digest((parameter if given is None else given).encode(), token.encode()):
         return None
     return Refusal(
         HTTPStatus.UNAUTHORIZED,

@@ -66,3 +66,8 @@ def test_a_quantile_is_in_the_range_of_its_value(bounds: list[float], seen: list
 @given(bounds_of)
 def test_of_nothing_there_is_no_quantile(bounds: list[float]) -> None:
     assert quantile(measured(bounds, []), 0.5) is None
+
+
+def test_of_what_is_above_all_bounds_the_highest_is_known() -> None:
+    assert quantile(Measured((1.0, 2.0), (0, 0, 3), 9.0), 0.5) == 2.0
+    assert quantile(Measured((1.0, 2.0), (2, 0, 0), 1.0), 0.5) == pytest.approx(0.5)

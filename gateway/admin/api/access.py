@@ -32,9 +32,3 @@ def rights_of(data: Any) -> frozenset[May]:
         return frozenset()
     known = {right.value: right for right in May}
     return frozenset(known[word] for word in data["may"] if isinstance(word, str) and word in known)
-
-
-def bearer(authorization: str) -> str:
-    """The token of an `Authorization: Bearer` header; empty if it is none."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""

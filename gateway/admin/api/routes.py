@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from roost.gateway.admin.api.access import May, bearer
+from roost.gateway.admin.api.access import May
 from roost.gateway.admin.api.document import Topics, TopicSubscribers, openapi
 from roost.gateway.admin.api.requests import (
     MAX_BODY_BYTES,
@@ -18,6 +18,7 @@ from roost.gateway.admin.api.requests import (
     read_limit,
     read_name,
 )
+from roost.gateway.admin.guard import bearer
 from roost.gateway.outside import KeyTaken
 from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets
 from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers, TopicCount, TopicPages
@@ -88,7 +89,7 @@ def _serve(
     handle: Callable[[Request], Awaitable[Any]], right: May | None, rights: Rights
 ) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        allowed = rights(bearer(request.headers.get("authorization", "")))
+        allowed = rights(bearer(request.headers.get("authorization", "")) or "")
         if allowed is None:
             return _problem(HTTPStatus.UNAUTHORIZED, "show a token as `Authorization: Bearer TOKEN` (roost api-token)")
         if right is not None and right not in allowed:

@@ -1,11 +1,10 @@
 """Makes of two measurements of a node what is to be seen of it, and what changed from the one to the other. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from roost.gateway.admin.dashboard.overview import Latency, Overview, ProcessRow, Rates, ShardRow, WorkerRow
-from roost.shared.histogram import Measured
+from roost.shared.histogram import Measured, between, quantile, together
 from roost.shared.measurements import NodeMeasurements, ShardMeasurements, Usage, WorkerMeasurements
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ class Look(NamedTuple):
 BRIDGE: Final = "bridge"
 SHARD: Final = "shard "
 """Of which silent processes the names are, or how they begin."""
-_QUANTILES: Final = (0.5, 0.99)
 
 
 def overview(before: Look | None, after: Look, unix: float, why_not_ready: str) -> Overview:
@@ -74,11 +72,11 @@ class _Since:
 
     def latency(self) -> Latency | None:
         grown = [self._grown(name, one, lambda measured: measured.latency) for name, one in self._after.workers.items()]
-        if not any(sum(counts) for counts in grown):
+        if not grown:
             return None
-        bounds = next(iter(self._after.workers.values())).latency.bounds
-        counts = [sum(column) for column in zip(*grown, strict=True)]
-        return Latency(*(quantile(bounds, counts, share) for share in _QUANTILES))
+        whole = together(grown)
+        median, p99 = quantile(whole, 0.5), quantile(whole, 0.99)
+        return None if median is None or p99 is None else Latency(median, p99)
 
     def supervisors(self) -> Iterable[ProcessRow]:
         yield self._supervisor("gateway", self._after.usage, self._before.usage if self._before else None)
@@ -103,7 +101,7 @@ class _Since:
                 delivered=self._rate(one.deliveries, before.deliveries if before else None),
                 slow_clients=one.slow_clients,
                 waiting_bytes=one.waiting_bytes,
-                lag=_longest(one.loop_lag.bounds, self._grown(name, one, lambda measured: measured.loop_lag)),
+                lag=_longest(self._grown(name, one, lambda measured: measured.loop_lag)),
             )
         yield from (WorkerRow(name, up=False) for name in self._after.silent if name.startswith("worker "))
 
@@ -151,15 +149,13 @@ class _Since:
     def _rate(self, value: float, before: float | None) -> float | None:
         return None if before is None else grown(before, value) / self._seconds
 
-    def _grown(
-        self, name: str, one: WorkerMeasurements, read: Callable[[WorkerMeasurements], Measured]
-    ) -> Sequence[int]:
+    def _grown(self, name: str, one: WorkerMeasurements, read: Callable[[WorkerMeasurements], Measured]) -> Measured:
         """What came into a histogram; nothing is known of a worker that was not there before."""
-        before = self._workers.get(name)
+        now, before = read(one), self._workers.get(name)
         if before is None:
-            return [0] * len(read(one).counts)
-        was, now = read(before).counts, read(one).counts
-        return now if sum(now) < sum(was) else [max(0, new - old) for old, new in zip(was, now, strict=True)]
+            return between(now, now)
+        was = read(before)
+        return now if _begun_anew(was, now) else between(was, now)
 
 
 def grown(before: float, after: float) -> float:
@@ -167,25 +163,15 @@ def grown(before: float, after: float) -> float:
     return after if after < before else after - before
 
 
-def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> float:
-    """Below which value so much of the whole lies, taken to be spread evenly in its range (as Prometheus does).
-
-    What is above all bounds counts as the highest.
-    """
-    wanted = share * sum(counts)
-    for at, reached in enumerate(accumulate(counts)):
-        if counts[at] and reached >= wanted:
-            break
-    if at >= len(bounds):
-        return bounds[-1]
-    low = bounds[at - 1] if at else 0.0
-    return low + (bounds[at] - low) * (wanted - (reached - counts[at])) / counts[at]
+def _begun_anew(was: Measured, now: Measured) -> bool:
+    """Whether a histogram is another process's: one only ever counts more."""
+    return any(new < old for old, new in zip(was.counts, now.counts, strict=True))
 
 
-def _longest(bounds: Sequence[float], counts: Sequence[int]) -> float | None:
+def _longest(measured: Measured) -> float | None:
     """The highest bound of a range into which something fell."""
-    places = [at for at, count in enumerate(counts) if count]
-    return bounds[min(places[-1], len(bounds) - 1)] if places else None
+    places = [at for at, count in enumerate(measured.counts) if count]
+    return measured.bounds[min(places[-1], len(measured.bounds) - 1)] if places else None
 
 
 def _number(name: str) -> int:

@@ -1,13 +1,12 @@
 """What is to be seen of a node: sums, rates, latency, and who is silent."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from roost.gateway.admin.dashboard.comparison import Look, grown, overview, quantile
+from roost.gateway.admin.dashboard.comparison import Look, grown, overview
 from roost.gateway.admin.dashboard.overview import Overview
-from roost.shared.histogram import SECONDS, Histogram
+from roost.shared.histogram import SECONDS
 from roost.shared.measurements import NodeMeasurements, Usage, WorkerMeasurements
 from roost.shared.shard_map import Slot
 from tests.gateway.admin.node import BROKER, NODE, SHARD, WORKER, measured
@@ -120,21 +119,3 @@ def test_shards_of_several_epochs_stand_in_order() -> None:
 def test_counters_never_go_back(before: int, more: int) -> None:
     assert grown(before, before + more) == more
     assert grown(before + 1, 0) == 0
-
-
-@given(st.lists(st.floats(0.00001, 9.99), min_size=1, max_size=50), st.sampled_from((0.01, 0.5, 0.99, 1.0)))
-def test_a_quantile_lies_in_the_range_of_the_value_that_has_that_rank(values: list[float], share: float) -> None:
-    histogram = Histogram(SECONDS)
-    for value in values:
-        histogram.observe(value)
-    answer = quantile(SECONDS, histogram.measured().counts, share)
-    rank = max(1, -(-share * len(values) // 1))
-    exact = sorted(values)[int(rank) - 1]
-    above = next(bound for bound in SECONDS if bound >= exact)
-    below = max((bound for bound in SECONDS if bound < exact), default=0.0)
-    assert below <= answer <= above + 1e-9
-
-
-def test_what_is_above_all_bounds_counts_as_the_highest() -> None:
-    assert quantile((1.0, 2.0), (0, 0, 3), 0.5) == 2.0
-    assert quantile((1.0, 2.0), (2, 0, 0), 0.5) == pytest.approx(0.5)
