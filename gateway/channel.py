@@ -120,7 +120,11 @@ class Channel(Generic[S]):
         raise TypeError(f"{type(self).__name__} was asked a question and has no handle_call")
 
     async def terminate(self, reason: str | BaseException) -> None:
-        """The channel ends: `left`, `closed` (the connection is gone), a Stop's reason, or what was raised."""
+        """The channel ends: `left`, a Stop's reason, what was raised; or why its connection is over.
+
+        That is `closed` (the client has gone), `disconnected` (by a broadcast of `disconnect`), `draining` (its worker
+        sends it elsewhere), `inactive`, `too slow` or `expired`.
+        """
 
     # What an application calls
 

@@ -121,17 +121,17 @@ class ChannelProcess(ChannelMailbox):
         if self._task is not None:
             self.client.runtime.runner.cancel(self._task)
 
-    def close(self) -> None:
+    def close(self, reason: str) -> None:
         """The connection is gone."""
         self._unsubscribe()
         if self._task is not None:
             self.client.runtime.ending.add(self)
             self.client.runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
         elif self._state is JOINING:
-            self._end("closed", graceful=True)
+            self._end(reason, graceful=True)
             return
         if self._state is JOINED:
-            self._deliver(self._handle_close, None)
+            self._deliver(self._handle_close, reason)
 
     # Told by the uplink and by timers
 
@@ -239,8 +239,8 @@ class ChannelProcess(ChannelMailbox):
         else:
             self._end("left", graceful=True)
 
-    def _handle_close(self, _: None) -> None:
-        self._end("closed", graceful=True)
+    def _handle_close(self, reason: str) -> None:
+        self._end(reason, graceful=True)
 
     # What the channel's methods gave
 
@@ -253,11 +253,11 @@ class ChannelProcess(ChannelMailbox):
         if error is None and not isinstance(value, Ok | Error):
             error = TypeError(f"join returned {kind(value)}; it returns Ok(reply) or Error(reason)")
         if error is not None:
-            if not self.client.closed:
+            if self.client.closed_by is None:
                 self.log_crash(error, "join")
             self._refuse(JOIN_CRASHED)
-        elif self.client.closed:
-            self._end("closed", graceful=True)
+        elif (reason := self.client.closed_by) is not None:
+            self._end(reason, graceful=True)
         elif isinstance(value, Error):
             self._tell_joined("error")
             self._refuse(value.payload)
@@ -356,7 +356,7 @@ class ChannelProcess(ChannelMailbox):
         self.client.refused(self.membership, payload)
 
     def _crash(self, error: BaseException, doing: Any) -> None:
-        if not self.client.closed:
+        if self.client.closed_by is None:
             self.log_crash(error, doing)
         self._end(error, graceful=False)
 

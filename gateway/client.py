@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.channel_mailbox import MAX_WORK_A_TURN
 from roost.gateway.channel_process import ChannelProcess
+from roost.gateway.closing_reasons import closing_reason
 from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.protocol import (
     Answer,
@@ -52,7 +53,7 @@ class Client:
     """What Phoenix's transport process is: the client's channels and the rules of its connection."""
 
     __slots__ = (
-        *("_by_id", "_held_back", "_protocol", "closed", "hash", "heartbeat", "runtime", "serializer", "since"),
+        *("_by_id", "_held_back", "_protocol", "closed_by", "hash", "heartbeat", "runtime", "serializer", "since"),
         *("socket", "transport"),
     )
 
@@ -65,7 +66,8 @@ class Client:
         self.transport = transport
         self.hash = hash32(runtime.worker << 32 | socket.number)
         """By which the shard of all the client's subscriptions is chosen."""
-        self.closed = False
+        self.closed_by: str | None = None
+        """Why the connection is over; None while it stands."""
         self.since = runtime.uplink.ticked
         """When it connected, to half a second."""
         self.heartbeat: float | None = None
@@ -124,9 +126,9 @@ class Client:
     def control(self, kind: Control, payload: bytes) -> None:
         """Pings and pongs mean nothing to channels."""
 
-    def close(self) -> None:
-        """The connection is gone."""
-        self.closed = True
+    def close(self, code: int | None = None) -> None:
+        """The connection is gone; its channels hear why."""
+        reason = self.closed_by = closing_reason(code)
         self.runtime.note(self.socket.number, "disconnected")
         self.runtime.clients.pop(self.socket.number, None)
         if self.socket.expires_at is not None:
@@ -134,7 +136,7 @@ class Client:
         if self._by_id is not None:
             self.runtime.uplink.unsubscribe(self._by_id)
         for membership in self._protocol.closed():
-            membership.process.close()
+            membership.process.close(reason)
 
     # Told by the uplink, of the topic that is the socket's id
 

@@ -33,6 +33,8 @@ class Transport(ABC):
         self._handler: Handler | None = None
         self._pauses = 0
         self._over = False
+        self._code: int | None = None
+        """With which the server ended the connection."""
 
     # For an application to write
 
@@ -83,8 +85,9 @@ class Transport(ABC):
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._over:
+            self._code = int(code)
             self.lost()
-            self.closed(int(code), reason)
+            self.closed(self._code, reason)
 
     def pause_reading(self) -> None:
         self._pauses += 1
@@ -107,4 +110,4 @@ class Transport(ABC):
     def _end(self) -> None:
         handler, self._handler = self._handler, None
         if handler is not None:
-            handler.close()
+            handler.close(self._code)

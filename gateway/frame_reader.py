@@ -97,6 +97,14 @@ class FrameReader:
         """Whether a close frame was sent, which is the last frame a client may be sent (RFC 6455, section 5.5.1)."""
         return self._library is not None and self._library.state is not OPEN
 
+    @property
+    def closed_with(self) -> int | None:
+        """The code with which we have ended the connection; None if the client did, or broke the protocol."""
+        library = self._library
+        if library is None or library.close_sent is None or library.close_rcvd_then_sent or library.parser_exc:
+            return None
+        return library.close_sent.code
+
     def feed(self, data: bytes, limit: float = inf) -> list[bytes]:
         """The messages that are whole with these bytes. Text is valid UTF-8 (RFC 6455, section 8.1).
 

@@ -173,9 +173,9 @@ class LongPollSession:
 
     def silent(self) -> None:
         """The client has not polled for its limit."""
-        self.close(CloseCode.GOING_AWAY)
+        self.close(CloseCode.PROTOCOL_ERROR)
 
-    def close(self, code: int, reason: str = "") -> None:  # noqa: ARG002 - a poll is not told why
+    def close(self, code: int, reason: str = "") -> None:  # noqa: ARG002 - a poll is told neither
         """End the session: polls are answered at once, the next one finds nothing."""
         if self.closed:
             return
@@ -186,7 +186,7 @@ class LongPollSession:
         self._finish_post(408)
         self._wheel.remove(self)
         # The client may be in the middle of carrying out a message: what that leads to comes first.
-        asyncio.get_running_loop().call_soon(self._end)
+        asyncio.get_running_loop().call_soon(self._end, code)
 
     # Inward
 
@@ -256,9 +256,9 @@ class LongPollSession:
         self._drops.add(reason, self._outbox.broadcasts)
         self._outbox = Outbox(self._options.max_outbound_bytes)
 
-    def _end(self) -> None:
+    def _end(self, code: int) -> None:
         self._drop_all(Reason.CLOSED)
         self._ended()
         handler, self._handler = self._handler, None
         if handler is not None:
-            handler.close()
+            handler.close(code)

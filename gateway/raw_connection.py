@@ -11,6 +11,7 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Close
 
 from roost.gateway.channel_extras import ChannelExtras, Timer
+from roost.gateway.closing_reasons import CLOSED, closing_reason
 from roost.gateway.letters import Broadcast, open_letter
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.transport import Transport
@@ -49,7 +50,7 @@ class RawConnection:
 
     __slots__ = (
         *("_by_id", "_emptying", "_extras", "_held_back", "_hash", "_infos", "_mailbox", "_runtime", "_task"),
-        *("_terminating", "busy", "closed", "since", "socket", "transport"),
+        *("_terminating", "busy", "closed_by", "since", "socket", "transport"),
     )
 
     topics: Mapping[str, Any] = MappingProxyType({})
@@ -60,7 +61,8 @@ class RawConnection:
     def __init__(self, runtime: "Runtime", socket: RawSocket, transport: Transport) -> None:
         self.socket = socket
         self.transport = transport
-        self.closed = False
+        self.closed_by: str | None = None
+        """Why the connection is over; None while it stands."""
         self.busy = False
         self.since = runtime.uplink.ticked
         """When it connected, to half a second."""
@@ -113,18 +115,18 @@ class RawConnection:
         del topic
         return WhenSlow.DISCONNECT
 
-    def close(self) -> None:
+    def close(self, code: int | None = None) -> None:
         """The connection is gone: what waits is dropped, what is under way has a limited time."""
-        if self.closed:
+        if self.closed_by is not None:
             return
-        self.closed = True
+        reason = self.closed_by = closing_reason(code)
         self._runtime.note(self.socket.number, "disconnected")
         self._runtime.clients.pop(self.socket.number, None)
         self._let_go()
         if self.busy:
             self._runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
         else:
-            self._terminate("closed")
+            self._terminate(reason)
 
     # Told by the uplink and by timers
 
@@ -156,14 +158,14 @@ class RawConnection:
             frame = binary_frame(bytes(data))
         else:
             raise TypeError(f"a message is a str or bytes, not {data!r}")
-        if not self.closed:
+        if self.closed_by is None:
             self.transport.send(frame)
 
     def ping(self, payload: bytes) -> None:
         """Send a ping."""
         if len(payload) > MAX_CONTROL_BYTES:
             raise ValueError(f"a ping holds {MAX_CONTROL_BYTES} bytes, not {len(payload)}")
-        if not self.closed:
+        if self.closed_by is None:
             self.transport.send(ping_frame(payload))
 
     def close_with(self, code: int, reason: str) -> None:
@@ -174,7 +176,7 @@ class RawConnection:
             raise ValueError(f"{code} is no close code that may be sent; 1000 and 3000 to 4999 are") from None
         if len(reason.encode()) > MAX_CONTROL_BYTES - 2:
             raise ValueError(f"a close reason holds {MAX_CONTROL_BYTES - 2} bytes, this one is longer: {reason!r}")
-        if not self.closed:
+        if self.closed_by is None:
             self._let_go()
             self.transport.close(code, reason)
 
@@ -192,7 +194,7 @@ class RawConnection:
         return self._more().send_after(seconds, message)
 
     def _more(self) -> ChannelExtras:
-        if self.closed:
+        if self.closed_by is not None:
             raise RuntimeError(f"{self._name()} is closed: it can subscribe to nothing and wait for nothing")
         if self._extras is None:
             self._extras = ChannelExtras(self._runtime, self._hash, self)
@@ -202,7 +204,7 @@ class RawConnection:
 
     def _deliver(self, method: Method, size: int | None) -> None:
         """Call a method now, or later. `size`: the bytes of a client's message; None if it is not the client's."""
-        if self.closed:
+        if self.closed_by is not None:
             return
         if not self.busy:
             self._run(method)
@@ -226,8 +228,8 @@ class RawConnection:
                 self._log_crash(error)
         elif error is not None:
             self._crash(error)
-        elif self.closed:
-            self._terminate("closed")
+        elif self.closed_by is not None:
+            self._terminate(self.closed_by)
         elif not self._emptying:
             self._empty()
 
@@ -248,8 +250,8 @@ class RawConnection:
 
     def _go_on(self) -> None:
         self.busy = False
-        if self.closed:
-            self._terminate("closed")
+        if self.closed_by is not None:
+            self._terminate(self.closed_by)
         else:
             self._empty()
 
@@ -265,14 +267,15 @@ class RawConnection:
     # Ending
 
     def _crash(self, error: BaseException) -> None:
-        gone, self.closed = self.closed, True
-        if not gone:
+        gone = self.closed_by
+        if gone is None:
+            self.closed_by = CLOSED
             self._log_crash(error)
             self._runtime.note(self.socket.number, "crashed")
             self._runtime.clients.pop(self.socket.number, None)
             self._let_go()
             self.transport.close(CloseCode.INTERNAL_ERROR)
-        self._terminate("closed" if gone else error)
+        self._terminate(error if gone is None else gone)
 
     def _terminate(self, reason: str | BaseException) -> None:
         if self._terminating:

@@ -73,7 +73,7 @@ class RawSocket:
         """A message of a topic that was subscribed to (plain data, or a `Broadcast`), or one of `send_after`."""
 
     async def terminate(self, reason: str | BaseException) -> None:
-        """The connection is over: `closed`, or what crashed. Nothing can be sent any more."""
+        """The connection is over: why, as channels hear it, or what crashed. Nothing can be sent any more."""
 
     # For an application to call
 

@@ -69,5 +69,5 @@ class Handler(Protocol):
     def too_slow(self, size: int) -> None:
         """The client is disconnected because so many bytes wait for it."""
 
-    def close(self) -> None:
-        """The connection is gone."""
+    def close(self, code: int | None = None) -> None:
+        """The connection is gone. `code`: with which the server ended it; None if the client did."""

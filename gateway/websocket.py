@@ -134,7 +134,7 @@ class WebSocketTransport(asyncio.Protocol):
             self._place.leave()
         handler, self._handler = self._handler, None
         if handler is not None:
-            handler.close()
+            handler.close(self._reader.closed_with)
 
     def pause_writing(self) -> None:
         self._blocked = True

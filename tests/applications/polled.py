@@ -50,7 +50,7 @@ class RoomChannel(Channel[PolledSocket]):
         await self.push("joined", {"status": "connected"})
 
     async def terminate(self, reason: Any) -> None:
-        await self.endpoint.broadcast(f"{self.topic}:watch", "ended", {})
+        await self.endpoint.broadcast(f"{self.topic}:watch", "ended", {"reason": str(reason)})
 
     @event("new_msg")
     async def new_msg(self, payload: dict[str, Any]) -> None:

@@ -154,7 +154,7 @@ async def test_lp_10_inactivity(node: Node) -> None:
     polled = await client(node)
     await polled.join("room:quiet:inactive")
     ended = await watcher.hears(1)
-    assert ended == [[None, None, "room:quiet:inactive:watch", "ended", {}]]
+    assert ended == [[None, None, "room:quiet:inactive:watch", "ended", {"reason": "inactive"}]]
     assert await polled.post(["1", "2", "room:quiet:inactive", "echo", {}]) == 410
     await gone(polled)
 
@@ -234,8 +234,8 @@ async def test_lp_19_disconnect_by_id(node: Node) -> None:
     waiting = asyncio.ensure_future(polled.get())
     assert await watcher.post(["1", "3", "room:quiet:19a:watch", "disconnect", {"id": "user:19"}]) == 200
     heard = await watcher.hears(3)
-    ended = [message[2] for message in heard if message[3] == "ended"]
-    assert sorted(ended) == ["room:quiet:19a:watch", "room:quiet:19b:watch"]
+    ended = sorted((message[2], message[4]["reason"]) for message in heard if message[3] == "ended")
+    assert ended == [("room:quiet:19a:watch", "disconnected"), ("room:quiet:19b:watch", "disconnected")]
     assert (await waiting)["status"] in (204, 410)  # as it came before the end or after it
     await gone(polled)
 

@@ -102,7 +102,7 @@ async def test_wc_22_disconnect_by_id(node: Node, vsn: str) -> None:
         ended = [(await watcher.receive()) for _ in range(2)]
         payloads = [message["payload"] if isinstance(message, dict) else message[4] for message in ended]
         assert sorted(payload["topic"] for payload in payloads) == ["room:one", "room:two"]
-        assert {payload["reason"] for payload in payloads} == {"closed"}
+        assert {payload["reason"] for payload in payloads} == {"disconnected"}
         assert await client.closed() == 1001
 
 
@@ -138,10 +138,14 @@ async def test_wc_23_a_duplicate_join(node: Node, vsn: str) -> None:
 
 @both
 async def test_wc_25_a_quiet_client(node: Node, vsn: str) -> None:
-    async with EitherClient(node.url.replace("/socket", "/impatient"), vsn) as client:
-        await client.says("1", "phoenix", "heartbeat", join_ref=None)
-        await client.hears_reply("1", "phoenix", join_ref=None)
+    watch, impatient = f"callbacks:watch:{vsn}", node.url.replace("/socket", "/impatient")
+    async with EitherClient(node.url, vsn) as watcher, EitherClient(impatient, vsn) as client:
+        await watcher.joins(watch, response={"flavour": "none"})
+        await client.enters("room:quiet", {"tell": watch})
+        await client.says("2", "phoenix", "heartbeat", join_ref=None)
+        await client.hears_reply("2", "phoenix", join_ref=None)
         assert await client.closed() == 1002
+        await watcher.hears_broadcast(watch, "left", {"topic": "room:quiet", "reason": "inactive"})
 
 
 @both

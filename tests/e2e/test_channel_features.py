@@ -157,4 +157,4 @@ async def test_a_client_that_was_disconnected_has_left_everywhere(node: Node) ->
         await joined(watcher, "do:watch")
         await client.join("do:it", payload={"terminated_by": "do:watch"})
         await watcher.ask(["1", "2", "do:watch", "disconnect", {"id": "user:9", "event": "disconnect"}])
-        assert await watcher.receive() == [None, None, "do:watch", "terminated", {"reason": "closed"}]
+        assert await watcher.receive() == [None, None, "do:watch", "terminated", {"reason": "disconnected"}]

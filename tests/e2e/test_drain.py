@@ -230,7 +230,7 @@ async def test_channels_end_in_full_before_a_node_does() -> None:
             await client.join("lasting:1")
             assert (await asyncio.to_thread(node.run, "stop")).returncode == 0
             assert await client.closed() == 1012
-        assert "lasting:1 has ended: closed\n" in node.logged()
+        assert "lasting:1 has ended: draining\n" in node.logged()
 
 
 async def test_a_channel_whose_mailbox_overflows_is_joined_anew(phoenix: PhoenixJs) -> None:

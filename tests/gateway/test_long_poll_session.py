@@ -59,7 +59,7 @@ class Session:
     async def ends(self) -> None:
         async with asyncio.timeout(LIMIT):
             await self.over.wait()
-        assert self.client.closed
+        assert self.client.closed_by
 
 
 @asynccontextmanager

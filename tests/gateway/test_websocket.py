@@ -349,7 +349,7 @@ class TestClosing:
                 one.transport.send(numbered(1))  # unread, so that the kernel says so
             one.browser.vanish()
             await one.gone()
-            assert one.client.closed
+            assert one.client.closed_by == "closed"
             assert one.transport.descriptor == -1
             one.transport.send(numbered(2))
             hand_over([Frames([one.transport], [numbered(3)], "t")], one.runtime.turn)

@@ -303,6 +303,7 @@ async def test_ct_39_a_disconnect_on_the_id_closes_the_connection(node: LocalNod
     await node.broadcast("user:7", "disconnect", {})
     await node.assert_broadcast("user:7", "disconnect")
     await socket.assert_closed(1001)
+    assert ended == [("room:a", "disconnected")]
 
 
 async def test_ct_40_a_routes_assigns_are_attributes(node: LocalNode) -> None:
