@@ -32,6 +32,7 @@ from roost.broker.bridge.wire import (
     common_version,
     decode,
     encode,
+    is_echo,
 )
 from roost.shared.cluster import ClusterNews, ClusterStatus, EngineState, Interest, Listening
 from roost.shared.crossing import Crossing, bucket_of, decode_crossing, decode_direct, encode_letter_of, pack_buckets
@@ -222,8 +223,7 @@ class Bridge:
 
     def received(self, data: bytes, now: float) -> None:
         """The engine brought a message, perhaps one of our own."""
-        own = data[3 : 3 + len(self._own_bytes)] == self._own_bytes
-        if own and data[2:3] != b"\x03":
+        if is_echo(data, self._own_bytes):
             return
         try:
             message = decode(data)

@@ -6,10 +6,10 @@ the scheme of its URLs; it leads to a callable that takes `EngineOptions` and an
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from roost.broker.bridge.outgoing import ToSend
@@ -70,6 +70,33 @@ class Engine(Protocol):
 
         `received` is called with each message, in order; `lost` once, when the connection has ended by itself.
         """
+
+
+class Opening(Connection, Protocol):
+    """A connection that has yet to be made."""
+
+    async def open(self) -> None:
+        """Raises EngineAway, EngineRefuses."""
+
+
+Opened = TypeVar("Opened", bound=Opening)
+
+
+async def open_first(openings: Iterable[Opened]) -> Opened:
+    """The first of several, to whichever server each leads, that can be made. Raises EngineAway, EngineRefuses."""
+    away = EngineAway("there is no server")
+    for opening in openings:
+        try:
+            await opening.open()
+        except EngineAway as why:
+            await opening.close()
+            away = why
+        except EngineRefuses:
+            await opening.close()
+            raise
+        else:
+            return opening
+    raise away
 
 
 def find_engine(options: EngineOptions) -> Engine:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import AuthorizationError, Error
 
-from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, shown_address, tls_context
+from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, open_first, shown_address, tls_context
 from roost.broker.bridge.outgoing import ToSend
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
@@ -51,23 +51,19 @@ class NatsEngine:
 
     async def connect(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> "NatsConnection":
         """To whichever server answers first. Raises EngineAway, EngineRefuses."""
-        for left in reversed(range(self._number)):
-            connection = NatsConnection(received, lost)
-            try:
-                await connection.open(next(self._servers), self._options)
-                return connection
-            except (EngineAway, EngineRefuses) as why:
-                await connection.close()
-                if not left or isinstance(why, EngineRefuses):
-                    raise
-        raise EngineAway("there is no server")
+        servers = islice(self._servers, self._number)
+        return await open_first(NatsConnection(url, self._options, received, lost) for url in servers)
 
 
 class NatsConnection:
     """One connection."""
 
-    def __init__(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, options: dict[str, Any], received: Callable[[bytes], None], lost: Callable[[], None]
+    ) -> None:
         self.max_message = 0
+        self._url = url
+        self._options = options
         self._received = received
         self._lost = lost
         self._ended = False
@@ -81,20 +77,20 @@ class NatsConnection:
         self._subscriptions: dict[str, Subscription] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    async def open(self, url: str, options: dict[str, Any]) -> None:
+    async def open(self) -> None:
         """Raises EngineAway, EngineRefuses."""
-        where = shown_address(url)
+        where = shown_address(self._url)
         try:
             async with asyncio.timeout(CONNECT_LIMIT):
                 await self._client.connect(
-                    servers=[url],
+                    servers=[self._url],
                     name="roost",
                     allow_reconnect=False,
                     connect_timeout=int(CONNECT_LIMIT),
                     ping_interval=ANSWER_LIMIT,
                     closed_cb=self._on_closed,
                     error_cb=self._on_error,
-                    **options,
+                    **self._options,
                 )
         except AuthorizationError:
             raise EngineRefuses(f"{where} does not accept the credentials") from None

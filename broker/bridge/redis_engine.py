@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from itertools import cycle
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.asyncio import Redis
@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, shown_address
+from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, open_first, shown_address
 from roost.broker.bridge.outgoing import ToSend
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
@@ -41,16 +41,8 @@ class RedisEngine:
 
     async def connect(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> "RedisConnection":
         """To whichever server answers first. Raises EngineAway, EngineRefuses."""
-        for left in reversed(range(self._number)):
-            connection = RedisConnection(next(self._servers), self._tls, received, lost)
-            try:
-                await connection.open()
-                return connection
-            except (EngineAway, EngineRefuses) as why:
-                await connection.close()
-                if not left or isinstance(why, EngineRefuses):
-                    raise
-        raise EngineAway("there is no server")
+        servers = islice(self._servers, self._number)
+        return await open_first(RedisConnection(url, self._tls, received, lost) for url in servers)
 
 
 class RedisConnection:

@@ -21,6 +21,12 @@ MAX_HEAD_BYTES: Final = 1024
 """A message of publishes takes at most so much beside these: version, kind, names, numbers."""
 
 
+_PUBLISHES, _DIRECTS, _BEAT = 1, 2, 3
+"""Kinds of messages that are made or looked at by hand."""
+_HEAD_BYTES: Final = 3
+"""Version, the array's size and the kind: what stands before the origin."""
+
+
 class Unreadable(ValueError):
     """The bytes are of a version that this code does not know, or of none."""
 
@@ -40,7 +46,7 @@ class _Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
     origin: Origin
 
 
-class Publishes(_Message, tag=1, frozen=True):
+class Publishes(_Message, tag=_PUBLISHES, frozen=True):
     """Publishes in topics of one bucket, numbered without gaps from `first`."""
 
     bucket: int
@@ -48,14 +54,14 @@ class Publishes(_Message, tag=1, frozen=True):
     crossings: list[Crossing]
 
 
-class Directs(_Message, tag=2, frozen=True):
+class Directs(_Message, tag=_DIRECTS, frozen=True):
     """Publishes for the receiving node alone, numbered from `first` for each such node."""
 
     first: int
     crossings: list[Crossing]
 
 
-class Beat(_Message, tag=3, frozen=True):
+class Beat(_Message, tag=_BEAT, frozen=True):
     """Every second to everybody, the sender included: I am here."""
 
     number: int
@@ -110,8 +116,8 @@ def encode_publishes(
     origin: Origin, bucket: int | None, first: int, crossings: list[msgspec.Raw], version: int
 ) -> bytes:
     """`Publishes`, or without a bucket `Directs`, of publishes that are encoded already."""
-    kind = (1, origin, bucket, first, crossings) if bucket is not None else (2, origin, first, crossings)
-    return bytes([version]) + _encoder.encode(kind)
+    kind = (_DIRECTS, origin) if bucket is None else (_PUBLISHES, origin, bucket)
+    return bytes([version]) + _encoder.encode((*kind, first, crossings))
 
 
 def decode(data: bytes) -> Message:
@@ -122,6 +128,11 @@ def decode(data: bytes) -> Message:
         return _decoder.decode(memoryview(data)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"no message of version {data[0]}: {error}") from None
+
+
+def is_echo(data: bytes, origin: bytes) -> bool:
+    """Whether a message comes from this origin, itself as MessagePack, and is no beat: a beat that came back tells."""
+    return data[_HEAD_BYTES : _HEAD_BYTES + len(origin)] == origin and data[_HEAD_BYTES - 1] != _BEAT
 
 
 def common_version(ranges: Iterable[tuple[int, int]]) -> int:
