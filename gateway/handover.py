@@ -6,6 +6,7 @@ the transport looks at the topic and its policy. Several runs are collected firs
 write.
 """
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from roost.shared.peer.shard_link import Frames, Handover, Letters
 
 if TYPE_CHECKING:
     from roost.shared.peer.audience import Subscription
+
+_log = logging.getLogger("roost.worker")
 
 
 def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscription"] = ()) -> int:
@@ -46,8 +49,7 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
             inboxes, topic = handover.inboxes, handover.topic
             if departed:
                 inboxes = _without(inboxes, [one.inbox for one in departed if one.topic == topic])
-            for inbox in inboxes:
-                inbox.letter(topic, handover.letter)
+            _hand_letter(inboxes, topic, handover.letter)
             letters += len(inboxes)
         else:
             for holder in handover.link.release(handover.number):
@@ -55,6 +57,15 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
     turn.traffic.broadcasts_sent += broadcasts
     turn.traffic.bytes_sent += size
     return broadcasts + letters
+
+
+def _hand_letter(inboxes: Sequence[Any], topic: str, letter: bytes) -> None:
+    """What one cannot read, of another node's release say, is not to keep anybody from what else came."""
+    for inbox in inboxes:
+        try:
+            inbox.letter(topic, letter)
+        except Exception:  # noqa: BLE001 - one that cannot be read must not keep back the others
+            _log.exception("what was published on %r cannot be handed to %s", topic, type(inbox).__name__)
 
 
 def _without(recipients: list[Any], gone: list[Any]) -> list[Any]:

@@ -28,7 +28,10 @@ def print_cluster(out: Console, cluster: ClusterStatus) -> None:
     if cluster.dropped:
         out.print(f"{number(cluster.dropped)} publishes found no room to wait and were dropped", style="yellow")
     if cluster.unreadable:
-        out.print(f"{number(cluster.unreadable)} messages of nodes that speak another version", style="yellow")
+        out.print(
+            f"{number(cluster.unreadable)} messages that cannot be read: of another version, or of no node",
+            style="yellow",
+        )
     if not cluster.nodes:
         out.print("no other node was heard")
         return

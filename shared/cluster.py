@@ -142,7 +142,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     dropped: int
     """Publishes that found no room while the engine was away; the other nodes see them as lost."""
     unreadable: int
-    """Messages of nodes that speak another version."""
+    """Messages of nodes that speak another version, and what came that nobody could be given."""
     reconnects: int
     nodes: tuple[NodeRow, ...]
     traces: int = 0

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from roost.broker.bridge.acceptance import refusal
 from roost.broker.bridge.buckets import Buckets, Changes
 from roost.broker.bridge.canary import Canary
 from roost.broker.bridge.incoming import DIRECT
@@ -226,22 +227,9 @@ class Bridge:
         if is_echo(data, self._own_bytes):
             return
         try:
-            message = decode(data)
+            self._hear_anybody(decode(data), now)
         except Unreadable as why:
-            self.unreadable += 1
-            self.complaint = self.complaint or str(why)
-            self.noteworthy = True
-            return
-        if message.origin == self.origin:
-            self._hear_ourselves(message, now)
-            return
-        on_trial = isinstance(message, Beat) and message.on_trial
-        if message.origin.node == self.origin.node and self._gives_way_to(message.origin, on_trial=on_trial):
-            self.namesake = message.origin
-        if on_trial:
-            self._beat_due = self.noteworthy = True
-        elif (member := self.members.of(message.origin, now)) is not None:
-            self._hear(member, message)
+            self._cannot_take(str(why))
 
     def accepted(self) -> None:
         """Nobody else has our name: be one of the nodes."""
@@ -327,8 +315,27 @@ class Bridge:
             not on_trial or (self.on_trial and namesake.node_id < self.origin.node_id)
         )
 
+    def _hear_anybody(self, message: Message, now: float) -> None:
+        origin = message.origin
+        if (origin.node, origin.node_id) == (self.origin.node, self.origin.node_id):
+            self._hear_ourselves(message, now)
+            return
+        on_trial = isinstance(message, Beat) and message.on_trial
+        if origin.node == self.origin.node and self._gives_way_to(origin, on_trial=on_trial):
+            self.namesake = origin
+        if on_trial:
+            self._beat_due = self.noteworthy = True
+        elif (member := self.members.of(origin, now)) is not None:
+            self._hear(member, message)
+
+    def _cannot_take(self, why: str) -> None:
+        self.unreadable += 1
+        self.complaint = self.complaint or why
+        self.noteworthy = True
+
     def _hear_ourselves(self, message: Message, now: float) -> None:
-        if not isinstance(message, Beat):
+        """Of an earlier life of this bridge nothing is news."""
+        if not isinstance(message, Beat) or message.origin != self.origin:
             return
         if self._canary.deaf:
             self._since = now
@@ -358,7 +365,11 @@ class Bridge:
             self.members.missed(member, lost, uncertain=uncertain)
         member.duplicates += known
         member.received += len(crossings) - known
-        self.deliveries += ((crossing, member) for crossing in crossings[known:])
+        for crossing in crossings[known:]:
+            if (why := refusal(crossing, direct=bucket == DIRECT)) is None:
+                self.deliveries.append((crossing, member))
+            else:
+                self._cannot_take(why)
 
     def _hear_beat(self, member: Member, beat: Beat) -> None:
         verdicts = [member.incoming.beat(bucket, beat.numbers.get(bucket, 0)) for bucket in self._buckets.heard]

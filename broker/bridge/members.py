@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from roost.broker.bridge.incoming import Incoming
-from roost.broker.bridge.wire import Beat, Origin
+from roost.broker.bridge.wire import MAX_NUMBER, Beat, Origin, Unreadable
 from roost.shared.cluster import ClusterNews, MessagesLost, NodeDown, NodeRow, NodeUp
 
 DOWN_BEATS: Final = 4
 """A node that was not heard between so many of our beats has gone: 3 to 4 s."""
+MAX_NODES: Final = 1024
+"""So many other nodes are known at a time. Of further ones nothing is heard; what they say is counted as unreadable."""
 MAX_GONE: Final = 256
 """So many nodes that have gone are remembered; then the one that was silent longest is forgotten."""
 
@@ -64,9 +66,16 @@ class Members:
         return any(member.origin.node == node for member in self._members.values())
 
     def of(self, origin: Origin, now: float) -> Member | None:
-        """Whose message this is, in the life of its bridge that is the last; None if that life is over."""
+        """Whose message this is, in the life of its bridge that is the last; None if that life is over.
+
+        Raises Unreadable if there are too many nodes.
+        """
         member = self._members.get(origin.node_id)
         if member is None:
+            full = len(self._members) >= MAX_NODES
+            self._make_room(0 if full else MAX_GONE - 1)
+            if len(self._members) >= MAX_NODES:
+                raise Unreadable(f"a message of {origin.node}, while {MAX_NODES} other nodes are there")
             member = self._members[origin.node_id] = Member(origin, now)
         elif origin.run < member.origin.run or (origin.run == member.origin.run and member.said_goodbye):
             return None
@@ -101,7 +110,7 @@ class Members:
         if lost is None:
             member.unknown_gaps += 1
         else:
-            member.lost += lost
+            member.lost = min(member.lost + lost, MAX_NUMBER)
         self.news.append(MessagesLost(member.origin.node, lost))
 
     def missed(self, member: Member, lost: int, *, uncertain: bool) -> None:
@@ -134,6 +143,10 @@ class Members:
         if member.up:
             member.up = False
             self.news.append(NodeDown(member.origin.node, member.origin.node_id))
+        self._make_room(MAX_GONE)
+
+    def _make_room(self, most: int) -> None:
+        """Forget one of those that are not there, if they are more."""
         gone = [one for one in self._members.values() if not one.up]
-        if len(gone) > MAX_GONE:
+        if len(gone) > most:
             del self._members[max(gone, key=lambda one: one.silent).origin.node_id]

@@ -232,7 +232,7 @@ class BridgeProcess:
             _log.error("another node is named %s too", self._start.node)
         if self._bridge.complaint and not self._told_of_unreadable:
             self._told_of_unreadable = True
-            _log.error("another node cannot be understood: %s", self._bridge.complaint)
+            _log.error("what came from the engine cannot be taken: %s", self._bridge.complaint)
 
     # The node
 

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from roost.broker.bridge.bridge import Bridge
-from roost.broker.bridge.wire import Question
+from roost.broker.bridge.wire import Answer, Question
 from roost.shared.cluster import NODE_ANSWER_LIMIT, AskedHere, AskNode
 from roost.shared.link import Link, LinkClosed, Refused
+
+MAX_ANSWERING: Final = 256
+"""Questions of other nodes that are answered at a time; further ones are refused."""
 
 
 class Questions:
@@ -22,7 +25,8 @@ class Questions:
         self._bridge = bridge
         self._broker = broker
         self._numbers = count(1)
-        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._asked: dict[int, tuple[str, asyncio.Future[Any]]] = {}
+        """By number: which node is asked."""
         self._answering: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: AskNode) -> Any:
@@ -31,7 +35,8 @@ class Questions:
         if not self._bridge.ask(question.node, number, question.question):
             there = ", ".join(self._bridge.members.up()) or "none"
             raise Refused(f"node {question.node} cannot be reached; those that are there: {there}")
-        answered = self._asked[number] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked[number] = question.node, answered
         self._wake()
         try:
             async with asyncio.timeout(NODE_ANSWER_LIMIT):
@@ -45,18 +50,27 @@ class Questions:
         """Take what came: answers to those who wait, questions to the broker."""
         answers, self._bridge.answers = self._bridge.answers, []
         for answer in answers:
-            waiting = self._asked.get(answer.number)
-            if waiting is None or waiting.done():
-                continue
-            if answer.refused:
-                waiting.set_exception(Refused(answer.refused))
-            else:
-                waiting.set_result(msgspec.msgpack.decode(answer.answer))
+            self._take(answer)
         questions, self._bridge.questions = self._bridge.questions, []
         for question in questions:
+            if len(self._answering) >= MAX_ANSWERING:
+                self._bridge.answer(question.origin.node, question.number, b"", "it is asked too much at a time")
+                continue
             task = asyncio.ensure_future(self._answer(question))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
+
+    def _take(self, answer: Answer) -> None:
+        node, waiting = self._asked.get(answer.number, ("", None))
+        if waiting is None or waiting.done() or node != answer.origin.node:
+            return
+        if answer.refused:
+            waiting.set_exception(Refused(answer.refused))
+            return
+        try:
+            waiting.set_result(msgspec.msgpack.decode(answer.answer))
+        except (ValueError, RecursionError):
+            waiting.set_exception(Refused(f"what node {node} answers cannot be read"))
 
     async def _answer(self, question: Question) -> None:
         node = question.origin.node

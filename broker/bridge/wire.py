@@ -5,11 +5,11 @@ Within a version fields are only ever added, at the end and with a default.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from roost.shared.crossing import Crossing
+from roost.shared.crossing import BUCKETS, Crossing
 
 NEWEST: Final = 1
 """The version that this code writes if all can read it."""
@@ -25,20 +25,28 @@ _PUBLISHES, _DIRECTS, _BEAT = 1, 2, 3
 """Kinds of messages that are made or looked at by hand."""
 _HEAD_BYTES: Final = 3
 """Version, the array's size and the kind: what stands before the origin."""
+MAX_NUMBER: Final = 2**53
+"""No number that nodes tell each other is greater."""
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+_Bucket = Annotated[int, msgspec.Meta(ge=0, lt=BUCKETS)]
+_Version = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+_Release = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Unreadable(ValueError):
-    """The bytes are of a version that this code does not know, or of none."""
+    """The bytes are of a version that this code does not know, or of none; or what they say cannot be."""
 
 
 class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Who speaks: one life of one node's bridge."""
 
-    node: str
+    node: _Name
     """The node's name."""
-    node_id: str
+    node_id: _Name
     """That of its run directory."""
-    run: int
+    run: _Number
     """Grows each time the node's bridge is started."""
 
 
@@ -49,32 +57,32 @@ class _Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Publishes(_Message, tag=_PUBLISHES, frozen=True):
     """Publishes in topics of one bucket, numbered without gaps from `first`."""
 
-    bucket: int
-    first: int
+    bucket: _Bucket
+    first: _Number
     crossings: list[Crossing]
 
 
 class Directs(_Message, tag=_DIRECTS, frozen=True):
     """Publishes for the receiving node alone, numbered from `first` for each such node."""
 
-    first: int
+    first: _Number
     crossings: list[Crossing]
 
 
 class Beat(_Message, tag=_BEAT, frozen=True):
     """Every second to everybody, the sender included: I am here."""
 
-    number: int
+    number: _Number
     """Grows with each beat of a run."""
-    oldest: int
+    oldest: _Version
     """The oldest version of these messages that the sender reads."""
-    newest: int
-    release: str
+    newest: _Version
+    release: _Release
     """Roost's version."""
-    numbers: dict[int, int]
+    numbers: dict[_Bucket, _Number]
     """By bucket, all in which anything was ever published: the last publish that was sent before this beat, or that
     will never be."""
-    directs: dict[str, int]
+    directs: dict[_Name, _Number]
     """The same of `Directs`, by the name of the node that they are for."""
     asks: bool = False
     """Whether the sender wants to hear everybody's beat at once."""
@@ -89,14 +97,14 @@ class Goodbye(_Message, tag=4, frozen=True):
 class Question(_Message, tag=5, frozen=True):
     """To one node: a control message that it is to answer as if it had been asked there."""
 
-    number: int
+    number: _Number
     question: bytes
 
 
 class Answer(_Message, tag=6, frozen=True):
     """To the node that asked: what it gets. If `refused`, a sentence instead of an answer."""
 
-    number: int
+    number: _Number
     answer: bytes
     refused: str = ""
 
@@ -125,9 +133,15 @@ def decode(data: bytes) -> Message:
     if not data or not OLDEST <= data[0] <= NEWEST:
         raise Unreadable(f"a message of version {data[0] if data else 'none'}; this node reads {OLDEST} to {NEWEST}")
     try:
-        return _decoder.decode(memoryview(data)[1:])
+        message = _decoder.decode(memoryview(data)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"no message of version {data[0]}: {error}") from None
+    origin = message.origin
+    if not (origin.node.isprintable() and origin.node_id.isprintable()):
+        raise Unreadable(f"a message of {origin.node!r}, which is no name of a node")
+    if isinstance(message, Beat) and not message.release.isprintable():
+        raise Unreadable(f"a beat of {origin.node} that names {message.release!r} as its release")
+    return message
 
 
 def is_echo(data: bytes, origin: bytes) -> bool:

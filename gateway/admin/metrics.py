@@ -253,7 +253,7 @@ CLUSTER: Final[tuple[Metric[ClusterStatus], ...]] = (
     Metric(
         "roost_cluster_unreadable_total",
         "counter",
-        "messages of nodes that speak another version",
+        "messages from the engine that are of another version, or that nobody can be given",
         lambda cluster: cluster.unreadable,
     ),
     Metric(

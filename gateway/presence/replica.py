@@ -173,7 +173,8 @@ class Replica:
             self.tracker.report_death(name)
 
     def _is_dead(self, replica: str) -> bool:
-        return self._is_here(replica) and not self._runtime.uplink.worker_lives(int(replica.rpartition(":")[2]))
+        worker = replica.rpartition(":")[2]
+        return self._is_here(replica) and not (worker.isdecimal() and self._runtime.uplink.worker_lives(int(worker)))
 
     def _knows_all(self) -> bool:
         workers = self._runtime.uplink.live_workers() - {self._runtime.worker}

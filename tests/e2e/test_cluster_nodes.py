@@ -6,8 +6,16 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
+import msgspec
 import pytest
 
+from roost.broker.bridge.engine import find_engine
+from roost.broker.bridge.outgoing import ToSend
+from roost.broker.bridge.subjects import Subjects
+from roost.broker.bridge.wire import Directs, Origin, Publishes, encode
+from roost.shared.bus import Form
+from roost.shared.control import EngineOptions
+from roost.shared.crossing import Crossing, bucket_of
 from tests.e2e.cluster import bridge_pid, cluster
 from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, kill
@@ -126,6 +134,40 @@ async def test_who_was_on_a_worker_that_dies_is_not_shown_until_its_silence_is_n
     await members[1].client.sees(event="close")
     after = await agree(members, {"ada": 1, "bob": 1})
     assert after["bob"] != before["bob"]
+
+
+async def test_a_stranger_at_the_engine_harms_nobody(nodes: list[Node], phoenix: PhoenixJs) -> None:
+    """What cannot be taken is counted, and costs no process and no client anything."""
+    here, there = await rooms_of(phoenix, nodes, "room:strange")
+    before = [node.pids() for node in nodes]
+    subjects, stranger = Subjects("roost"), Origin("stranger", "none", 1)
+    bucket = bucket_of("room:strange")
+    bad = [
+        Crossing("room:strange", Form.BINARY, "e" * 300, b"x"),
+        Crossing("room:strange", Form.JSON, "said", b'{"cut off'),
+        Crossing("\0tap", Form.PLAIN, "", b"\x01"),
+    ]
+    good = Crossing("room:strange", Form.JSON, "said", b'{"n":1}')
+    huge = b"\x01" + msgspec.msgpack.encode([3, ["stranger", "none", 1], 1, 1, 1, "1", {bucket: 2**64 - 1}, {}])
+    connection = await find_engine(EngineOptions((nodes[0].environment["ROOST_CLUSTER"],))).connect(
+        lambda _: None, lambda: None
+    )
+    await connection.publish(
+        [
+            ToSend(subjects.everybody, b"\x01nothing"),
+            ToSend(subjects.everybody, huge),
+            ToSend(subjects.node("b"), encode(Directs(stranger, 1, [Crossing("\0worker:1", Form.JSON, "", b"1")]))),
+            ToSend(subjects.bucket(bucket), encode(Publishes(stranger, bucket, 1, [*bad, good]))),
+        ]
+    )
+    await connection.close()
+    for room in (here, there):
+        await room.hears("said", {"n": 1})
+    await here.push("everywhere", {"n": 2})
+    await there.hears("said", {"n": 2})
+    assert [payload["n"] for payload in there.payloads("said")] == [1, 2]
+    assert [node.pids() for node in nodes] == before
+    assert nodes[1].ask("nodes")["unreadable"] == 5
 
 
 async def test_joins_do_not_hang_for_a_bridge_that_does_not_answer(nodes: list[Node], phoenix: PhoenixJs) -> None:

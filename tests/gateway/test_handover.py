@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from roost.gateway.handover import hand_over
 from roost.gateway.turn import Turn
 from roost.shared.bus import Lane
@@ -20,6 +22,8 @@ class Member:
         self._departed = departed
 
     def letter(self, topic: str, letter: bytes) -> None:
+        if letter == b"bad":
+            raise ValueError(letter)
         self.got.append(letter)
         if letter == b"leave":
             self._departed.append(self.subscription)
@@ -54,3 +58,11 @@ async def test_a_transport_that_is_there_twice_loses_one_place_only() -> None:
     departed.append(member.subscription)
     assert hand_over([Frames([member, member], [b"1"], "room:a")], Turn(asyncio.get_running_loop()), departed) == 1
     assert member.got == [b"1"]
+
+
+async def test_a_letter_that_cannot_be_read_keeps_nothing_else_back(caplog: pytest.LogCaptureFixture) -> None:
+    one, other = members = [Member(1, []), Member(2, [])]
+    handovers: list[Handover] = [Letters([*members], "room:a", letter) for letter in (b"bad", b"good")]
+    hand_over([*handovers, Frames([one], [b"frame"], "room:a")], Turn(asyncio.get_running_loop()))
+    assert (one.got, other.got) == ([b"good", b"frame"], [b"good"])
+    assert "what was published on 'room:a' cannot be handed to Member" in caplog.text

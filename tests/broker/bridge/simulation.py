@@ -50,7 +50,7 @@ class Node:
     def publish(self, topic: str, padding: int) -> None:
         self.published[topic] += 1
         event = f"{self.name} {self.published[topic]}"
-        self.bridge.tapped(encode_crossing(topic, Form.JSON, event, b"x" * padding))
+        self.bridge.tapped(encode_crossing(topic, Form.JSON, event, b'"%b"' % (b"x" * padding)))
 
     def collect(self) -> None:
         deliveries, self.bridge.deliveries = self.bridge.deliveries, []

@@ -6,7 +6,7 @@ import msgspec
 
 from roost.broker.bridge.bridge import REJOIN_BEATS, Bridge, Linkage
 from roost.broker.bridge.canary import DEAF_BEATS
-from roost.broker.bridge.members import DOWN_BEATS, MAX_GONE
+from roost.broker.bridge.members import DOWN_BEATS, MAX_GONE, MAX_NODES
 from roost.broker.bridge.outgoing import ToSend
 from roost.broker.bridge.subjects import Subjects
 from roost.broker.bridge.wire import Beat, Directs, Goodbye, Message, Origin, Publishes, decode, encode
@@ -170,6 +170,30 @@ class TestMembers:
             rig.hear(beat(origin(f"n{number}")), Goodbye(origin(f"n{number}")))
         assert len(rig.bridge.members.all()) == MAX_GONE
 
+    def test_so_many_nodes_are_known_and_no_more(self) -> None:
+        rig = Rig()
+        rig.connect()
+        for number in range(MAX_NODES + 10):
+            rig.hear(beat(origin(f"n{number}")))
+        assert len(rig.bridge.members.up()) == MAX_NODES
+        assert rig.bridge.unreadable == 10
+        assert rig.bridge.complaint == f"a message of n{MAX_NODES}, while {MAX_NODES} other nodes are there"
+        rig.hear(Goodbye(origin("n0")), beat(origin("another")))
+        assert "another" in rig.bridge.members.up()
+
+    def test_who_never_beats_is_forgotten_like_those_that_have_gone(self) -> None:
+        rig = Rig()
+        rig.connect()
+        for number in range(MAX_GONE + 10):
+            rig.hear(publishes(origin(f"n{number}"), 1))
+        assert len(rig.bridge.members.all()) == MAX_GONE
+
+    def test_an_earlier_life_of_our_own_is_none_of_the_others(self) -> None:
+        rig = Rig()
+        rig.connect()
+        rig.hear(beat(origin("a", run=0)), beat(origin("a", run=2)))
+        assert rig.bridge.members.all() == []
+
     def test_who_asks_is_told_at_once(self) -> None:
         rig = Rig()
         rig.connect()
@@ -225,10 +249,21 @@ class TestNumbers:
         (row,) = rig.bridge.status("", rig.now).nodes
         assert (row.received, row.duplicates, row.lost) == (5, 2, 5)
 
+    def test_what_nobody_can_be_given_is_counted_and_named_and_the_rest_comes(self) -> None:
+        rig = Rig()
+        rig.want(ROOM)
+        rig.connect()
+        poison = Crossing("room", Form.BINARY, "e" * 300, b"x")
+        crossings = [poison, *publishes(origin(), 2).crossings, Crossing("\0tap", Form.JSON, "", b"{}")]
+        rig.hear(beat(origin()), Publishes(origin(), ROOM, 1, crossings))
+        assert rig.delivered() == ["2"]
+        assert rig.bridge.unreadable == 2
+        assert "event of a binary message has at most 255 bytes" in rig.bridge.complaint
+
     def test_what_is_for_this_node_alone_is_numbered_by_itself(self) -> None:
         rig = Rig()
         rig.connect()
-        direct = Directs(origin(), 3, [Crossing("\0worker:1", Form.PLAIN, "", b"x")])
+        direct = Directs(origin(), 3, [Crossing("\0worker:1", Form.PLAIN, "", b"\x01")])
         rig.hear(beat(origin(), directs={"a": 1, "c": 9}), direct)
         assert rig.delivered() == [""]
         assert rig.bridge.take_news()[1:] == [MessagesLost("b", 1)]

@@ -37,9 +37,9 @@ messages = st.one_of(
         st.just(ORIGIN),
         numbers,
         *[st.integers(0, 9)] * 2,
-        st.text(),
+        st.text().filter(str.isprintable),
         st.dictionaries(st.integers(0, 1023), numbers),
-        st.dictionaries(st.text(), numbers),
+        st.dictionaries(st.text(min_size=1), numbers),
         st.booleans(),
     ),
     st.just(Goodbye(ORIGIN)),
@@ -98,3 +98,25 @@ def test_the_version_that_is_written_can_be_read_here_too(ranges: list[tuple[int
 
 def test_a_node_that_reads_more_is_no_reason_to_write_more() -> None:
     assert common_version([(1, 2), (2, 3)]) == NEWEST
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [4, ["", "id", 1]],
+        [4, ["a\nb", "id", 1]],
+        [4, ["a", "x" * 256, 1]],
+        [4, ["a", "id", -1]],
+        [4, ["a", "id", 2**53 + 1]],
+        [1, ["a", "id", 1], 1024, 1, []],
+        [1, ["a", "id", 1], 5, -1, []],
+        [3, ["a", "id", 1], 1, 1, 1, "\x1b[2J", {}, {}],
+        [3, ["a", "id", 1], 1, 1, 256, "1", {}, {}],
+        [3, ["a", "id", 1], 1, 1, 1, "1", {1024: 1}, {}],
+        [3, ["a", "id", 1], 1, 1, 1, "1", {5: 2**64 - 1}, {}],
+        [3, ["a", "id", 1], 1, 1, 1, "1", {}, {"a": 2**64 - 1}],
+    ],
+)
+def test_names_and_numbers_that_cannot_be_are_refused(said: list[object]) -> None:
+    with pytest.raises(Unreadable):
+        decode(b"\x01" + msgspec.msgpack.encode(said))
