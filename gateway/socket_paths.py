@@ -1,9 +1,12 @@
 """Which mount a request's path names, and what the `:name`s in it stand for. Pure."""
 
+import re
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 M = TypeVar("M")
+
+_SLASHES: Final = re.compile("//+")
 
 
 class Found(NamedTuple, Generic[M]):
@@ -29,9 +32,11 @@ class SocketPaths(Generic[M]):
                 self._fixed.setdefault(path, (place, mount))
 
     def find(self, path: str | None) -> Found[M] | None:
-        """The mount of a path; with a slash behind it, too."""
+        """The mount of a path. Slashes behind it and several in a row make no odds (Plug drops empty segments)."""
         if not path:
             return None
+        if "//" in path:
+            path = _SLASHES.sub("/", path)
         path = path.removesuffix("/")
         fixed = self._fixed.get(path)
         given = path.split("/") if self._named else []
