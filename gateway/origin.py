@@ -65,6 +65,8 @@ def read_check_origin(check: Any) -> OriginPolicy | None:
 
 
 def _own_host(origin: Origin, _request: Origin, host: str | None) -> bool:
+    if origin.host is None:
+        return False
     if host in _LOOPBACK:
         return origin.host in _LOOPBACK
     return host is None or origin.host == host

@@ -100,6 +100,7 @@ def test_or_07_without_a_wildcard_sub_domains_are_others() -> None:
 @pytest.mark.parametrize("check", [["//example.com"], True, "conn"])
 def test_or_08_origins_without_a_host(check: Any, origin: str) -> None:
     assert not may(check, origin)
+    assert not may(check, origin, host=None)
 
 
 def test_or_09_and_13_functions() -> None:
