@@ -161,7 +161,11 @@ class Shard:
         peer.received += 1
         self._acknowledge(peer, parcel.got)
         for item in parcel.items:
-            self._handle(worker, peer, item)
+            if not isinstance(item, Publish):
+                self._handle(worker, peer, item)
+            elif item.number > peer.accepted:
+                peer.accepted = item.number
+                self._queue.append((worker, item))
 
     def bury_the_dead(self) -> None:
         """Ask the oracle about every worker that is known or awaited (S7)."""
@@ -206,12 +210,8 @@ class Shard:
         self.awaited.discard(worker)
         return peer
 
-    def _handle(self, worker: int, peer: Peer, item: ToShard) -> None:
+    def _handle(self, worker: int, peer: Peer, item: Subscribe | Unsubscribe | Hello | Ping) -> None:
         match item:
-            case Publish(number=number):
-                if number > peer.accepted:
-                    peer.accepted = number
-                    self._queue.append((worker, item))
             case Subscribe(subscriber=subscriber):
                 self.table.subscribe(worker, item)
                 peer.answers.append(Subscribed(subscriber))
@@ -241,11 +241,12 @@ class Shard:
 
     def _process_queue(self) -> None:
         """Take publishes while no outbox is at its limit; an empty one takes one entry, however large (S5)."""
-        fanout, fan_out = self.fanout, self.fan_out
+        queue, fanout, fan_out = self._queue, self.fanout, self.fan_out
         numbers: dict[int, tuple[int, int]] = {}
         before = fanout.published
-        while self._queue and not self._at_limit():
-            publisher, publish = self._queue.popleft()
+        room = self._window - max((peer.outbox_bytes for peer in self._peers.values()), default=0)
+        while queue and (fanout.largest < room or not self._at_limit()):  # far from the limits, one look is enough
+            publisher, publish = queue.popleft()
             fan_out(publisher, publish)
             size = numbers[publisher][1] if publisher in numbers else 0
             numbers[publisher] = (publish.number, size + len(publish.payload) + ENTRY_BYTES)
@@ -258,19 +259,15 @@ class Shard:
         self._unsettled.append(Turn(self._turn, numbers))
         for worker, due in self.fanout.take().items():
             peer = self._peers[worker]
-            batch = encode_item(Batch(self._turn, tuple(due.audiences), tuple(due.entries)))
-            size = memoryview(batch).nbytes
+            batch, size = encode_item(Batch(self._turn, tuple(due.audiences), tuple(due.entries)))
             peer.outbox.append(Sent(self._turn, batch, size, due.deliveries))
             peer.outbox_bytes += size
             peer.answers.append(batch)
         self._settle()
 
     def _at_limit(self) -> bool:
-        fanout, window = self.fanout, self._window
-        for worker, peer in self._peers.items():  # noqa: SIM110 - asked for every publish: a generator costs twice
-            if peer.outbox_bytes + fanout.size(worker) >= window:
-                return True
-        return False
+        size, window = self.fanout.size, self._window
+        return any(peer.outbox_bytes + size(worker) >= window for worker, peer in self._peers.items())
 
     def _settle(self) -> None:
         """Every remembered turn below the oldest unacknowledged one is through (S6)."""

@@ -18,7 +18,7 @@ from roost.shared.topics import RESERVED
 class Audience:
     """The subscribers of one topic in one worker that want to be served alike."""
 
-    __slots__ = ("_joined", "_left", "_told", "intercepts", "lane", "members", "number", "topic", "worker")
+    __slots__ = ("_joined", "_left", "_told", "changed", "intercepts", "lane", "members", "number", "topic", "worker")
 
     def __init__(self, number: int, worker: int, topic: "Topic", lane: Lane, intercepts: tuple[str, ...]) -> None:
         self.number = number
@@ -27,17 +27,21 @@ class Audience:
         self.lane = lane
         self.intercepts = intercepts
         self.members: set[int] = set()
+        self.changed = True
+        """Whether `news` may have something to tell; asked for every publish."""
         self._told = False
         self._joined: set[int] = set()
         self._left: set[int] = set()
 
     def add(self, subscriber: int) -> None:
         self.members.add(subscriber)
+        self.changed = True
         if self._told:
             self._joined.add(subscriber)
 
     def remove(self, subscriber: int) -> None:
         self.members.remove(subscriber)
+        self.changed = True
         if subscriber in self._joined:
             self._joined.remove(subscriber)
         elif self._told:
@@ -50,6 +54,7 @@ class Audience:
 
     def news(self) -> Gather | Change | None:
         """What the worker must hear before this audience is next named to it; counts as told from now on."""
+        self.changed = False
         if not self._told:
             self._told = True
             return Gather(self.number, self.topic.name, self.lane, pack_numbers(self.members))

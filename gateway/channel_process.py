@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from roost.gateway.client import Client
     from roost.shared.peer.audience import Subscription
 
+_REPLIES: Final = (Ok, Error, Reply)
+
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
 
@@ -294,23 +296,23 @@ class ChannelProcess(ChannelMailbox):
         if self._state is ENDED:
             return
         try:
-            match value:
-                case _ if error is not None:
-                    self._crash(error, message.event)
-                case None:
-                    self._idle()
-                case Ok() | Error() | Reply():
-                    self.reply(message.ref, value)
-                    self._idle()
-                case Stop(_, reply):
-                    if reply is not None:
-                        self.reply(message.ref, reply)
-                    self._end(value.reason, graceful=value.graceful)
-                case _:
-                    raise TypeError(
-                        f"it returned {kind(value)}; an event method returns Ok(...), Error(...), "
-                        "Reply(status, ...), Stop(...) or None"
-                    )
+            # By type: a `match` takes longer than the reply.
+            if error is not None:
+                self._crash(error, message.event)
+            elif value is None:
+                self._idle()
+            elif isinstance(value, _REPLIES):
+                self.reply(message.ref, value)
+                self._idle()
+            elif isinstance(value, Stop):
+                if value.reply is not None:
+                    self.reply(message.ref, value.reply)
+                self._end(value.reason, graceful=value.graceful)
+            else:
+                raise TypeError(
+                    f"it returned {kind(value)}; an event method returns Ok(...), Error(...), "
+                    "Reply(status, ...), Stop(...) or None"
+                )
         except Exception as failure:  # noqa: BLE001 - the crash boundary of a channel's code
             self._crash(failure, message.event)
 

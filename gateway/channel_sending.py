@@ -150,7 +150,7 @@ class ChannelSending:
 
     def _send(self, frame: bytes) -> None:
         if self._order is None:
-            self.client.send(frame)
+            self.client.transport.send(frame)
         else:
             self._order.send(frame)
 

@@ -39,6 +39,8 @@ _DATA: Final = (Opcode.TEXT, Opcode.BINARY)
 _MASKED: Final = 0x80
 _MEDIUM: Final = 126
 _LONG: Final = 127
+_HEAD: Final = 6
+"""Bytes before the payload of a short masked frame: two, and the mask."""
 
 
 class BinaryMessage(bytes):
@@ -113,9 +115,24 @@ class FrameReader:
         if self._tail:
             data = self._tail + data
             self._tail = b""
-        messages: list[bytes] = []
-        at, end = 0, len(data)
         self.unread = False
+        size = len(data)
+        if (
+            _HEAD <= size < _MEDIUM
+            and data[1] == _MASKED + size - _HEAD
+            and data[0] == _WHOLE_TEXT
+            and self._library is None
+            and limit > 0
+            and size <= self._max_message_bytes
+        ):  # One short text and nothing else, as nearly every read is.
+            payload = apply_mask(data[_HEAD:], data[2:_HEAD])
+            if payload.isascii():
+                return [payload]
+        return self._read_frames(data, limit)
+
+    def _read_frames(self, data: bytes, limit: float) -> list[bytes]:
+        at, end = 0, len(data)
+        messages: list[bytes] = []
         while at < end:
             if limit <= 0 or self.unread:
                 self._tail = data[at:]
@@ -132,7 +149,7 @@ class FrameReader:
                 self._library = self._make_library()
                 continue
             length = data[at + 1] & 0x7F
-            head = 6
+            head = _HEAD
             if length >= _MEDIUM:
                 length = data[at + 2] << 8 | data[at + 3] if length == _MEDIUM else MAX_MESSAGE_BYTES
                 head = 8

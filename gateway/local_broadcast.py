@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from roost.shared.bus import PLAIN, Form, Lane, Letter, encode_letter
-from roost.shared.deflate import deflate_frame
+from roost.shared.bus import Form, Lane, Letter, encode_letter
 from roost.shared.peer.shard_link import Frames, Letters
 from roost.shared.serializer import Fastlane, encode_json
 
@@ -26,9 +25,9 @@ def broadcast_locally(
     fastlane = Fastlane(encode_json(topic), form, event, payload)
     handovers: list[Frames | Letters] = []
     for lane, recipients in outlets.items():
-        frame = fastlane.frame(PLAIN.get(lane, lane))
+        frame = fastlane.frame(lane)
         if frame is not None:
-            handovers.append(Frames(recipients, [deflate_frame(frame) if lane in PLAIN else frame], topic))
+            handovers.append(Frames(recipients, [frame], topic))
     if inboxes:
         handovers.append(Letters(inboxes, topic, encode_letter(Letter(form, event, payload))))
     return handovers

@@ -163,8 +163,10 @@ class ClientProtocol:
         membership = self.topics.get(topic) if type(topic) is str else None
         if membership is None or membership.status is _JOINING or message.event in _OWN_EVENTS:
             return None
-        join_ref = message.join_ref
-        return membership if join_ref is None or _same(join_ref, membership.join_ref) else None
+        join_ref, own = message.join_ref, membership.join_ref
+        if join_ref is None or (type(join_ref) is type(own) and join_ref == own):  # as `_same` says
+            return membership
+        return None
 
     def receive(self, message: Message) -> list[Effect]:
         """What one message of the client brings about: the first row of Phoenix's table that fits it."""

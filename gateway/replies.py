@@ -3,46 +3,41 @@
 `Ok` and `Error` are replies with the statuses that phoenix.js knows; `Reply` has any status; `Stop` ends the channel.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar
 
-EMPTY: Final[dict[str, Any]] = {}
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Ok:
+class Ok(msgspec.Struct, frozen=True):
     """It is done. From `connect` and `join`: you may. The payload may be anything JSON can express."""
 
-    payload: Any = field(default_factory=dict)
-    status: str = field(default="ok", init=False)
+    payload: Any = {}
+    status: ClassVar[str] = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(msgspec.Struct, frozen=True):
     """It is refused, and the payload says why; a refusal is a value, exceptions are for bugs.
 
     From `connect` it is an HTTP response: text and bytes go out as they are, other payloads as JSON, `{}` as no body.
     """
 
-    payload: Any = field(default_factory=dict)
+    payload: Any = {}
     http_status: int = 403
     """Counts in `connect` alone."""
-    status: str = field(default="error", init=False)
+    status: ClassVar[str] = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A reply with a status of the application's own; phoenix.js matches it with `receive(status, ...)`."""
 
     status: str
-    payload: Any = field(default_factory=dict)
+    payload: Any = {}
 
     def __post_init__(self) -> None:
         _require_text("the status of a Reply", self.status)
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     """Stop the channel after this, with a reply first if one is given.
 
     After `normal`, `shutdown` and reasons that begin with `shutdown:` the client sees `phx_close` and stays away;

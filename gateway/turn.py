@@ -36,7 +36,8 @@ class Turn:
     def collect(self, transport: Flushable) -> None:
         """A transport has collected its first frame in this turn."""
         self._collected.append(transport)
-        self.wake()
+        if not self._awake:
+            self.wake()
 
     def flush(self) -> None:
         """Write all that was collected so far."""

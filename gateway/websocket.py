@@ -165,7 +165,11 @@ class WebSocketTransport(asyncio.Protocol):
         collected, self._collected = self._collected, None
         if not collected:
             return
-        data = _joined(collected, self._turn.traffic)
+        only = collected[0]
+        if len(collected) == 1 and isinstance(only, Frames):
+            data = only.joined or only.join()
+        else:
+            data = _joined(collected, self._turn.traffic)
         try:
             written = os.write(self.descriptor, data)
         except OSError:
@@ -238,7 +242,7 @@ class WebSocketTransport(asyncio.Protocol):
         if self._collected is None:
             self._collected = []  # what is answered at once is written below, not at the end of the turn
         for message in messages:
-            if handler is None or self._closing():
+            if handler is None or self._sealed or self._transport.is_closing():
                 break  # what came before the client's own close frame is heard
             if type(message) is ControlMessage:
                 handler.control(message.kind, message)
@@ -368,23 +372,15 @@ class WebSocketTransport(asyncio.Protocol):
 
 def _joined(collected: list[bytes | Frames], traffic: "Traffic") -> bytes:
     """The bytes to be written; replies and pushes are counted, broadcasts were when they were handed over."""
-    if len(collected) == 1:  # nearly always
-        (only,) = collected
-        if type(only) is bytes:
-            traffic.replies_sent += 1
-            traffic.bytes_sent += len(only)
-            return only
-        frames = only.frames  # type: ignore[union-attr]
-        return frames[0] if len(frames) == 1 else b"".join(frames)
-    frames = []
+    texts = []
     for piece in collected:
-        if type(piece) is bytes:
+        if isinstance(piece, bytes):
             traffic.replies_sent += 1
             traffic.bytes_sent += len(piece)
-            frames.append(piece)
+            texts.append(piece)
         else:
-            frames += piece.frames  # type: ignore[union-attr]
-    return b"".join(frames)
+            texts.append(piece.join())
+    return texts[0] if len(texts) == 1 else b"".join(texts)
 
 
 def _frames(collected: Iterable[bytes | Frames]) -> Iterator[tuple[bytes, str | None]]:

@@ -228,9 +228,10 @@ def encode_parcel(session: int, counter: int, mark: int, items: Sequence[ToShard
     return _VERSION_BYTE + _encoder.encode((session, counter, mark, items))
 
 
-def encode_item(item: ToShard | ToWorker) -> msgspec.Raw:
-    """An item as it will stand in its parcel, for those that are kept and may be sent again."""
-    return msgspec.Raw(_encoder.encode(item))
+def encode_item(item: ToShard | ToWorker) -> tuple[msgspec.Raw, int]:
+    """An item as it will stand in its parcel, for those that are kept and may be sent again; and its size in bytes."""
+    data = _encoder.encode(item)
+    return msgspec.Raw(data), len(data)
 
 
 def decode_shard_parcel(data: bytes) -> ShardParcel:

@@ -15,6 +15,8 @@ _COMPRESSED: Final = 0x40
 MAX_CONTROL_BYTES: Final = 125
 """The payload of a ping, a pong or a close frame (RFC 6455, section 5.5)."""
 _SHORT: Final = 125
+_TEXT_HEADS: Final = tuple(bytes((_TEXT, length)) for length in range(_SHORT + 1))
+"""The heads of short text frames, which nearly all are, by length."""
 _MEDIUM: Final = 0xFFFF
 _MAX_REASON_BYTES: Final = 123
 """A control frame holds 125 bytes, two of which are the close code."""
@@ -45,7 +47,8 @@ class CloseCode(IntEnum):
 
 def text_frame(payload: bytes) -> bytes:
     """A text message in one frame; the payload must be UTF-8."""
-    return _head(_TEXT, len(payload)) + payload
+    length = len(payload)
+    return (_TEXT_HEADS[length] if length <= _SHORT else _head(_TEXT, length)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import msgspec
 
 from roost.shared import binary_messages
-from roost.shared.bus import Form, Lane
+from roost.shared.bus import PLAIN, Form, Lane
+from roost.shared.deflate import deflate_frame
 from roost.shared.frames import binary_frame, text_frame
 
 Raw = msgspec.Raw
@@ -22,6 +23,9 @@ M = TypeVar("M")
 
 _JSON, _BINARY, _V1, _V2 = Form.JSON, Form.BINARY, Lane.V1, Lane.V2
 # As globals: looking a member up in its Enum takes 0.15 us in Python 3.11.
+
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for texts that are not what was expected."""
 
 
 class BadClientMessage(ValueError):
@@ -127,6 +131,13 @@ class _ObjectMessage(msgspec.Struct):
     join_ref: Any = None
 
 
+class _Answer(msgspec.Struct):
+    """The payload of `phx_reply`; a Struct is made and encoded in half the time of a dict."""
+
+    response: Any
+    status: str
+
+
 class V1Serializer:
     """JSON objects. The client never sees a join_ref."""
 
@@ -162,7 +173,10 @@ class V2Serializer:
 
     def decode(self, data: bytes, binary: bool) -> Message:
         if not binary:
-            return _decode(self._decoder, data)
+            try:
+                return self._decoder.decode(data)
+            except _UNDECODABLE as error:
+                raise BadClientMessage(str(error)) from None
         try:
             return Message(*binary_messages.decode_push(data))
         except binary_messages.BadBinaryMessage as error:
@@ -179,7 +193,7 @@ class V2Serializer:
             return binary_frame(
                 binary_messages.encode_reply(reply.join_ref, reply.ref, reply.topic, reply.status, response)
             )
-        answer = {"response": response, "status": reply.status}
+        answer = _Answer(response, reply.status)
         return text_frame(_encode((reply.join_ref, reply.ref, reply.topic, "phx_reply", answer)))
 
 
@@ -199,7 +213,7 @@ def compressed(serializer: Serializer) -> Serializer:
 def _decode(decoder: msgspec.json.Decoder[M], data: bytes) -> M:
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise BadClientMessage(str(error)) from None
 
 
@@ -218,7 +232,7 @@ def _v1_text(topic: bytes, event: bytes, payload: bytes, ref: bytes) -> bytes:
 class Fastlane:
     """One broadcast to one topic, encoded at most once for each lane: Phoenix's fastlane."""
 
-    __slots__ = ("_event", "_form", "_payload", "_topic")
+    __slots__ = ("_event", "_form", "_frames", "_payload", "_topic")
 
     def __init__(self, topic: bytes, form: Form, event: str, payload: bytes) -> None:
         """`topic` is the topic as JSON text, the payload what `encode_broadcast` made."""
@@ -226,9 +240,20 @@ class Fastlane:
         self._form = form
         self._event = event
         self._payload = payload
+        self._frames: dict[Lane, bytes | None] = {}
 
     def frame(self, lane: Lane) -> bytes | None:
-        """The complete frame for subscribers of that lane; None if the lane has no form for it."""
+        """The complete frame for subscribers of that lane; None if the lane has no form for it: V1 and binary."""
+        frames = self._frames
+        if lane not in frames:
+            frames[lane] = self._encode(lane) if lane not in PLAIN else self._compress(lane)
+        return frames[lane]
+
+    def _compress(self, lane: Lane) -> bytes | None:
+        frame = self.frame(PLAIN[lane])
+        return None if frame is None else deflate_frame(frame)
+
+    def _encode(self, lane: Lane) -> bytes | None:
         if self._form == _BINARY:
             if lane == _V1:
                 return None

@@ -347,8 +347,8 @@ class Delivery:
         self, topic: str, form: Form, event: str, payload: bytes, sender: int, reach: Reach, trace: int = 0
     ) -> int:
         self.published += 1
-        item = encode_item(Publish(self.published, topic, form, event, payload, sender, trace, reach))
-        self._log.append(self.published, item)
+        item, size = encode_item(Publish(self.published, topic, form, event, payload, sender, trace, reach))
+        self._log.append(self.published, item, size)
         for slot, link in self._links.items():
             if slot.epoch == self.epoch:
                 link.outgoing.append(item)

@@ -59,9 +59,8 @@ class PublishLog:
         """Whether one more may be appended, however large it is."""
         return not self._logged or self.size < self._window
 
-    def append(self, number: int, item: msgspec.Raw) -> None:
-        """Keep what was published until it is through."""
-        size = memoryview(item).nbytes
+    def append(self, number: int, item: msgspec.Raw, size: int) -> None:
+        """Keep what was published, so many bytes, until it is through."""
         self._logged.append(Logged(number, item, size))
         self.size += size
 

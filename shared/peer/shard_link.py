@@ -43,13 +43,21 @@ MAX_DEAD: Final = 4096
 """So many publishers that are dead are remembered a slot; then the one that has been dead longest is forgotten."""
 
 
-class Frames(msgspec.Struct, frozen=True):
+class Frames(msgspec.Struct):
     """Write these frames, one after another, to each of these outlets."""
 
     outlets: list[Any]
     frames: list[bytes]
     topic: str
     """What they were broadcast on."""
+    joined: bytes = b""
+    """What `join` has answered."""
+
+    def join(self) -> bytes:
+        """All frames, one behind another: made once, however many outlets it is written to."""
+        if not self.joined:
+            self.joined = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        return self.joined
 
 
 class Letters(msgspec.Struct, frozen=True):
