@@ -24,7 +24,6 @@ from roost.shared.bus import (
     ShardParcel,
     Subscribe,
     Subscribed,
-    ToShard,
     ToWorker,
     Unsubscribe,
     Welcome,

@@ -1,9 +1,10 @@
 """Whether a client that nothing else speaks against may connect: the application is asked, on every transport."""
 
 import logging
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from roost.gateway.handshake import Refused, response
 from roost.gateway.parameter_filter import kind as value_kind
@@ -32,7 +33,7 @@ async def ask_application(
     info = candidate.info
     rates = None if mount.rates is None else _limit(runtime, mount, info.peer_data.address)
     if options.session is not None:
-        info = replace(info, session=await read_session(options, candidate.params, info))
+        info = msgspec.structs.replace(info, session=await read_session(options, candidate.params, info))
     socket = mount.socket()
     if rates is not None:  # an attribute costs memory
         socket.rates = rates

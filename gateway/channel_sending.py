@@ -88,7 +88,8 @@ class ChannelSending:
 
     async def broadcast(self, event: str, payload: Any, *, to_self: bool, reach: Reach = Reach.CLUSTER) -> None:
         """Publish an event on the channel's topic; waits while there is no credit."""
-        self._require_joined()
+        if self._state is not JOINED:
+            self._require_joined()
         topic = self.membership.topic
         form, data = encode_broadcast(topic, event, payload)
         sender = 0 if to_self else self.subscriber(topic)

@@ -1,9 +1,9 @@
 """What is known of a connection besides its parameters. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from websockets.datastructures import Headers
 
 _TRACE_CONTEXT: Final = ("traceparent", "tracestate")
@@ -12,8 +12,7 @@ Pairs = list[tuple[str, str]]
 """Headers with their names in lower case, in the order in which they came."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerData:
+class PeerData(msgspec.Struct, frozen=True):
     """Who connects; behind a trusted proxy the client that the proxy names."""
 
     address: str
@@ -23,8 +22,7 @@ class PeerData:
     """The client's certificate (DER), if it showed one to us; a proxy's own is not the client's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uri:
+class Uri(msgspec.Struct, frozen=True):
     """What the client asked for."""
 
     scheme: str
@@ -39,8 +37,7 @@ class Uri:
         return f"{self.scheme}://{host}:{self.port}{self.path}" + (f"?{self.query}" if self.query else "")
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectInfo:
+class ConnectInfo(msgspec.Struct, frozen=True):
     """The request with which a client connects: Phoenix's connect info."""
 
     peer_data: PeerData
@@ -54,7 +51,7 @@ class ConnectInfo:
     """The one that was agreed on, on a mount with `subprotocols`."""
     session: Any = None
     """What the mount's session hook read; None if there is none, or its CSRF token was not right."""
-    custom: Mapping[str, Any] = field(default_factory=dict)
+    custom: Mapping[str, Any] = {}
     """What the mount was given as `connect_info`."""
 
     @property

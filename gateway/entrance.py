@@ -105,7 +105,7 @@ class Entrance(asyncio.Protocol):
         if place.refusal is not None:
             self._send(response(place.refusal, more=_COME_AGAIN))
             return
-        if len(data.partition(_END_OF_HEAD)[0]) > MAX_HEAD_BYTES:
+        if data.find(_END_OF_HEAD) > MAX_HEAD_BYTES:
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
         path = target_path(data)

@@ -109,7 +109,7 @@ def target_path(head: bytes) -> str | None:
 
 def _origin_form(target: str) -> str:
     """A request's target without scheme and host, which clients of forward proxies send too (RFC 9112, 3.2.2)."""
-    named = _AUTHORITY.match(target)
+    named = None if target.startswith("/") else _AUTHORITY.match(target)
     return target[named.end() :] if named else target
 
 

@@ -15,7 +15,9 @@ A topic that is joined again gets a new `Membership`. An answer that comes late 
 
 from enum import Enum, auto
 from sys import intern
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from roost.shared.serializer import Message, Reply
 
@@ -64,19 +66,19 @@ class Membership:
         """Whatever runs the channel; the rules only keep it."""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """Send this reply."""
 
     reply: Reply
 
 
-class Refuse(NamedTuple):
+class Refuse(msgspec.Struct, frozen=True):
     """Send this reply to a join about which no channel is asked."""
 
     reply: Reply
 
 
-class Push(NamedTuple):
+class Push(msgspec.Struct, frozen=True):
     """Send `phx_close` or `phx_error`, whose ref is the join's join_ref."""
 
     topic: str
@@ -85,7 +87,7 @@ class Push(NamedTuple):
     payload: dict[str, Any]
 
 
-class Start(NamedTuple):
+class Start(msgspec.Struct, frozen=True):
     """Start a channel and ask it to join."""
 
     membership: Membership
@@ -94,39 +96,39 @@ class Start(NamedTuple):
     message: Message
 
 
-class Confirm(NamedTuple):
+class Confirm(msgspec.Struct, frozen=True):
     """The client has been told that it joined: the channel may act."""
 
     membership: Membership
 
 
-class Forward(NamedTuple):
+class Forward(msgspec.Struct, frozen=True):
     """The channel is to handle a message."""
 
     membership: Membership
     message: Message
 
 
-class Leave(NamedTuple):
+class Leave(msgspec.Struct, frozen=True):
     """The channel is to reply to this message and to end."""
 
     membership: Membership
     message: Message
 
 
-class Discard(NamedTuple):
+class Discard(msgspec.Struct, frozen=True):
     """The channel was replaced: end it at once, without its `terminate`."""
 
     membership: Membership
 
 
-class Wait(NamedTuple):
+class Wait(msgspec.Struct, frozen=True):
     """The message waits for a join; nothing is to be done."""
 
     message: Message
 
 
-class Resume(NamedTuple):
+class Resume(msgspec.Struct, frozen=True):
     """These messages waited for a join: receive them now."""
 
     messages: list[Message]

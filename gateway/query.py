@@ -43,11 +43,12 @@ class _Branch:
 
 def decode_query(query: str) -> dict[str, Any]:
     """The parameters of a query string. Malformed escapes are taken as they are. Raises BadQuery."""
+    parts = [part.partition("=") for part in query.split("&") if part]
+    if "[" not in query and "%" not in query:  # most queries: no brackets, nor anything that may turn out to be one
+        return {_decode(name): _decode(value) for name, _, value in parts}
     root = _Branch()
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            root.add(_keys(_decode(name)), _decode(value))
+    for name, _, value in parts:
+        root.add(_keys(_decode(name)), _decode(value))
     return {str(key): _value(entry) for key, entry in root.entries}
 
 
@@ -67,6 +68,8 @@ def _keys(name: str) -> list[_Key]:
 
 
 def _decode(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
