@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 MAX_NAME_BYTES: Final = 255
 """Of the name of a node or a cluster."""
@@ -13,10 +14,21 @@ EVERY_NODE: Final = "all"
 def read_engine_urls(text: str) -> tuple[str, ...]:
     """Addresses of the servers of one engine; none for an empty text."""
     urls = tuple(url.strip() for url in text.split(",")) if text.strip() else ()
+    for url in urls:
+        _check_port(url)
     schemes = {url.partition("://")[0] for url in urls if re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/]+\S*", url)}
     if urls and (len(schemes) != 1 or not all("://" in url for url in urls)):
         raise ValueError("addresses of one engine, separated by commas, such as nats://10.0.0.7:4222")
     return urls
+
+
+def _check_port(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise ValueError(
+            f"addresses such as nats://10.0.0.7:4222; of one of these the port is wrong: {error}"
+        ) from None
 
 
 def read_name(text: str) -> str:

@@ -47,13 +47,19 @@ class Connection(Protocol):
     """Bytes that one message may have."""
 
     async def subscribe(self, subjects: list[str]) -> None:
-        """Returns when the engine has confirmed: whatever it takes from now on comes. Raises EngineAway."""
+        """Returns when the engine has confirmed: whatever it takes from now on comes.
+
+        Raises EngineAway; EngineRefuses if it says that we may not.
+        """
 
     async def unsubscribe(self, subjects: list[str]) -> None:
         """Nothing of these is wanted any more. Raises EngineAway."""
 
     async def publish(self, messages: list[ToSend]) -> None:
-        """Returns when the engine has taken them all, in order. Raises EngineAway: then some of them, or none."""
+        """Returns when the engine has taken them all, in order.
+
+        Raises EngineAway, then some of them or none; EngineRefuses if it says that we may not.
+        """
 
     async def close(self) -> None:
         """End it, whatever the engine does; `lost` is not called any more."""
@@ -127,6 +133,8 @@ def shown_address(url: str) -> str:
 
 def tls_context(options: EngineOptions) -> ssl.SSLContext | None:
     """What the options say of TLS; None if nothing. Raises CannotStart."""
+    if options.keyfile and not options.certfile:
+        raise CannotStart("ROOST_CLUSTER_KEYFILE is the key of a certificate, and there is no ROOST_CLUSTER_CERTFILE")
     if not (options.cafile or options.certfile):
         return None
     try:

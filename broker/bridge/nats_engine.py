@@ -9,6 +9,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import nkeys
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import AuthorizationError, Error
@@ -35,6 +36,20 @@ _GONE: Final = (OSError, Error, RuntimeError)
 _log = logging.getLogger("roost.bridge")
 # What it logs are connections that have ended, with tracebacks; the bridge says so in a sentence.
 logging.getLogger("nats").setLevel(logging.CRITICAL)
+
+
+class NoTls(Error):
+    """The server speaks no TLS, and it was asked for."""
+
+
+class TlsClient(Client):
+    """Speaks TLS or not at all: the library goes on without, password and all, if the server does not ask for it."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if initial_connection and not (info.get("tls_required") or info.get("tls_available")):
+            raise NoTls
+        info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
 
 
 class NatsEngine:
@@ -68,7 +83,9 @@ class NatsConnection:
         self._lost = lost
         self._ended = False
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._client = Client()
+        self._refused = ""
+        """What the server said that we may not."""
+        self._client = TlsClient() if url.startswith("tls:") or "tls" in options else Client()
         # The library makes a message in the order of arrival, and then hands it on by a task for each subscription,
         # which does not keep the order between them. So it is taken where it is made, and nobody waits for it.
         self._client.msg_class = self._arrived  # type: ignore[assignment]
@@ -92,6 +109,8 @@ class NatsConnection:
                     error_cb=self._on_error,
                     **self._options,
                 )
+        except NoTls:
+            raise EngineRefuses(f"{where} speaks no TLS, and that was asked for") from None
         except AuthorizationError:
             raise EngineRefuses(f"{where} does not accept the credentials") from None
         except ssl.SSLError as error:
@@ -104,7 +123,7 @@ class NatsConnection:
         self._watching = asyncio.ensure_future(self._watch())
 
     async def subscribe(self, subjects: list[str]) -> None:
-        """Raises EngineAway."""
+        """Raises EngineAway, EngineRefuses."""
         try:
             for subject in subjects:
                 self._subscriptions[subject] = await self._client.subscribe(subject, future=self._nobody)
@@ -121,7 +140,7 @@ class NatsConnection:
             raise EngineAway(str(error)) from None
 
     async def publish(self, messages: list[ToSend]) -> None:
-        """Raises EngineAway."""
+        """Raises EngineAway, EngineRefuses."""
         try:
             for subject, data in messages:
                 await self._client.publish(subject, data)
@@ -134,7 +153,8 @@ class NatsConnection:
         self._ended = True
         if self._watching is not None:
             self._watching.cancel()
-        with contextlib.suppress(*_GONE, TimeoutError):
+        # AssertionError is the library's, of a client that never connected.
+        with contextlib.suppress(*_GONE, TimeoutError, AssertionError):
             async with asyncio.timeout(CLOSE_LIMIT):
                 await self._client.close()
 
@@ -147,10 +167,12 @@ class NatsConnection:
         if not self.max_message:
             # Else the library would try again before it says so.
             raise error
+        if "permissions violation" in str(error).lower():
+            self._refused = f"{shown_address(self._url)} does not let us: {error}"
         _log.debug("NATS: %s", error)
 
     async def _answer(self) -> None:
-        """Wait until the server has answered all that was said. Raises EngineAway."""
+        """Wait until the server has answered all that was said. Raises EngineAway, EngineRefuses."""
         flush = asyncio.ensure_future(self._client.flush(ANSWER_LIMIT))
         # The library leaves those who wait for an answer alone when it closes.
         await asyncio.wait([flush, self._gone], return_when=asyncio.FIRST_COMPLETED)
@@ -158,6 +180,8 @@ class NatsConnection:
             flush.cancel()
             raise EngineAway("the connection has ended")
         flush.result()
+        if self._refused:
+            raise EngineRefuses(self._refused)
 
     async def _watch(self) -> None:
         while not self._client.is_closed:
@@ -180,4 +204,10 @@ def _credentials(file: str | None) -> dict[str, Any]:
         text = Path(file).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise CannotStart(f"ROOST_CLUSTER_CREDENTIALS {file} cannot be read: {error}") from None
-    return {"user_credentials": file} if "BEGIN NATS USER JWT" in text else {"nkeys_seed": file}
+    if "BEGIN NATS USER JWT" in text:
+        return {"user_credentials": file}
+    try:
+        nkeys.from_seed(bytearray(text.strip().encode())).wipe()
+    except (nkeys.NkeysError, ValueError):
+        raise CannotStart(f"ROOST_CLUSTER_CREDENTIALS {file} has no NATS credentials, and no seed of an nkey") from None
+    return {"nkeys_seed": file}

@@ -127,18 +127,22 @@ class BridgeProcess:
     # The engine
 
     async def _keep_connection(self) -> None:
-        pause = FIRST_PAUSE
+        pause, said = FIRST_PAUSE, ""
         while True:
+            began = self._loop.time()
             try:
                 await self._live_one_connection()
-                pause = FIRST_PAUSE
+                if self._loop.time() - began > MAX_PAUSE:
+                    pause = FIRST_PAUSE
             except EngineAway as why:
                 if not self._tried.is_set() or pause == FIRST_PAUSE:
                     _log.warning("the engine is away: %s", why)
             except EngineRefuses as why:
                 if not self._tried.is_set():
                     raise
-                _log.error("%s", why)
+                if str(why) != said:
+                    _log.error("%s", why)
+                said = str(why)
             self._tried.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE)

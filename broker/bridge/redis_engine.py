@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, open_first, shown_address
+from roost.broker.bridge.engine import CONNECT_LIMIT, EngineAway, EngineRefuses, open_first, shown_address, tls_context
 from roost.broker.bridge.outgoing import ToSend
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
@@ -35,9 +35,15 @@ class RedisEngine:
         self.address = ", ".join(map(shown_address, options.urls))
         self._servers = cycle(options.urls)
         self._number = len(options.urls)
+        if tls_context(options) is not None and not all(url.startswith("rediss:") for url in options.urls):
+            raise CannotStart(
+                "ROOST_CLUSTER_CAFILE or CERTFILE is there, but redis:// is not encrypted: write rediss://"
+            )
         tls = {"ssl_ca_certs": options.cafile, "ssl_certfile": options.certfile, "ssl_keyfile": options.keyfile}
         self._tls: dict[str, Any] = {name: file for name, file in tls.items() if file is not None}
         self._tls["ssl_check_hostname"] = True
+        for url in options.urls:
+            _check(url, self._tls)
 
     async def connect(self, received: Callable[[bytes], None], lost: Callable[[], None]) -> "RedisConnection":
         """To whichever server answers first. Raises EngineAway, EngineRefuses."""
@@ -58,7 +64,7 @@ class RedisConnection:
         self._lost = lost
         self._client: Redis = Redis.from_url(
             url,
-            **(tls if url.startswith("rediss:") else {}),
+            **_tls_of(url, tls),
             protocol=2,
             socket_connect_timeout=CONNECT_LIMIT,
             socket_timeout=None,
@@ -70,6 +76,7 @@ class RedisConnection:
         self._confirmations: dict[bytes, asyncio.Future[None]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._ended = False
+        self._why: EngineAway | EngineRefuses = EngineAway("the connection has ended")
 
     async def open(self) -> None:
         """Raises EngineAway, EngineRefuses."""
@@ -85,9 +92,9 @@ class RedisConnection:
             raise EngineAway(f"{self._where}: {str(error) or type(error).__name__}") from None
 
     async def subscribe(self, subjects: list[str]) -> None:
-        """Raises EngineAway."""
+        """Raises EngineAway, EngineRefuses."""
         if self._ended:
-            raise EngineAway("the connection has ended")
+            raise self._why
         loop = asyncio.get_running_loop()
         confirmed = [self._confirmations.setdefault(subject.encode(), loop.create_future()) for subject in subjects]
         try:
@@ -107,14 +114,16 @@ class RedisConnection:
             raise EngineAway(str(error)) from None
 
     async def publish(self, messages: list[ToSend]) -> None:
-        """Raises EngineAway."""
+        """Raises EngineAway, EngineRefuses."""
         if self._ended:
-            raise EngineAway("the connection has ended")
+            raise self._why
         pipeline = self._client.pipeline(transaction=False)
         for subject, data in messages:
             pipeline.publish(subject, data)
         try:
             await pipeline.execute()
+        except NoPermissionError as error:
+            raise self._forbidden(error) from None
         except (OSError, RedisError) as error:
             raise EngineAway(str(error)) from None
 
@@ -138,6 +147,9 @@ class RedisConnection:
                 message: dict[str, Any] | None = await self._pubsub.get_message(timeout=None)
                 if message is not None:
                     self._take(message)
+        except NoPermissionError as error:
+            self._why = self._forbidden(error)
+            self._end()
         except (OSError, RedisError):
             self._end()
 
@@ -149,8 +161,23 @@ class RedisConnection:
 
     def _end(self) -> None:
         for confirmed in self._confirmations.values():
-            confirmed.set_exception(EngineAway("the connection has ended"))
+            confirmed.set_exception(self._why)
         self._confirmations.clear()
         if not self._ended:
             self._ended = True
             self._lost()
+
+    def _forbidden(self, error: NoPermissionError) -> EngineRefuses:
+        return EngineRefuses(f"{self._where} does not let us: {error}")
+
+
+def _tls_of(url: str, tls: dict[str, Any]) -> dict[str, Any]:
+    return tls if url.startswith("rediss:") else {}
+
+
+def _check(url: str, tls: dict[str, Any]) -> None:
+    """Raises CannotStart for an address that the library would find wrong each time anew."""
+    try:
+        Redis.from_url(url, **_tls_of(url, tls)).connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError) as error:
+        raise CannotStart(f"ROOST_CLUSTER: {shown_address(url)} cannot be used: {error}") from None

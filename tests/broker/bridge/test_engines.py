@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,57 @@ class TestWhoMay:
         with NatsServer(*tls_options(tmp_path, "--tlscert", "--tlskey", "--tlscacert"), "--tlsverify") as running:
             await certificates_count(f"tls://localhost:{running.port}", tmp_path)
 
+    async def test_what_was_to_be_encrypted_is_never_sent_in_clear(self, tmp_path: Path) -> None:
+        cafile = str(write_certificate(tmp_path)[0])
+        with NatsServer("--user", "node", "--pass", "s3cret") as running:
+            host = f"node:s3cret@127.0.0.1:{running.port}"
+            for options in (EngineOptions((f"tls://{host}",)), EngineOptions((f"nats://{host}",), cafile=cafile)):
+                assert "speaks no TLS, and that was asked for" in await is_refused(options)
+
+    async def test_a_server_that_leaves_it_to_us_is_spoken_to_in_tls(self, tmp_path: Path) -> None:
+        certfile, keyfile = map(str, write_certificate(tmp_path))
+        (tmp_path / "conf").write_text(f'tls {{ cert_file: "{certfile}", key_file: "{keyfile}" }}, allow_non_tls: true')
+        with NatsServer("-c", str(tmp_path / "conf")) as running:
+            await works(EngineOptions((f"tls://localhost:{running.port}",), cafile=certfile))
+            await works(EngineOptions((running.url,)))
+
+    async def test_who_may_not_use_our_subjects_is_told(self, tmp_path: Path) -> None:
+        for number, may in enumerate(('publish: "x", subscribe: "roost.>"', 'publish: "roost.>", subscribe: "x"')):
+            (tmp_path / "conf").write_text(
+                f"authorization {{ users: [{{ user: u, password: p, permissions: {{ {may} }} }}] }}"
+            )
+            with NatsServer("-c", str(tmp_path / "conf")) as running:
+                kind = ("publish", "subscription")[number]
+                said = await is_forbidden(EngineOptions((f"nats://u:p@127.0.0.1:{running.port}",)))
+                assert said.endswith(f'does not let us: nats: permissions violation for {kind} to "roost.a"')
+
+    @needs_redis
+    async def test_who_may_not_use_our_channels_of_redis_is_told(self) -> None:
+        for may in (["+@all", "&x"], ["+@all", "-publish", "&*"]):
+            with RedisServer("--user", "u", "on", ">p", "~*", *may) as running:
+                said = await is_forbidden(EngineOptions((f"redis://u:p@127.0.0.1:{running.port}",)))
+                assert "does not let us" in said
+                assert "no permission" in said
+
     @needs_redis
     async def test_certificates_of_redis(self, tmp_path: Path) -> None:
         options = tls_options(tmp_path, "--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file")
         with TlsRedis(*options) as running:
             await certificates_count(f"rediss://localhost:{running.port}", tmp_path)
+
+
+async def is_forbidden(options: EngineOptions) -> str:
+    ear = Ear()
+    await ear.open(find_engine(options))
+
+    async def speak() -> None:
+        await ear.connection.subscribe(["roost.a"])
+        await ear.connection.publish([ToSend("roost.a", b"x")])
+
+    with pytest.raises(EngineRefuses) as refused:
+        await speak()
+    await ear.connection.close()
+    return str(refused.value)
 
 
 def tls_options(directory: Path, cert: str, key: str, ca: str) -> list[str]:
@@ -169,6 +216,11 @@ async def certificates_count(url: str, directory: Path) -> None:
     assert "cannot be trusted" in await is_refused(untrusted)
 
 
+def some_authorities() -> str:
+    """Some file of certificates."""
+    return ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+
+
 class TlsRedis(RedisServer):
     """redis-server that speaks nothing but TLS."""
 
@@ -183,7 +235,15 @@ class TestWhichEngine:
             (EngineOptions(("carrier://pigeon",)), "no engine has addresses that begin with carrier://"),
             (EngineOptions(("nats://localhost",), credentials="/nowhere"), "/nowhere cannot be read"),
             (EngineOptions(("redis://localhost",), credentials="/nowhere"), "is for NATS"),
+            (EngineOptions(("nats://localhost",), credentials="/dev/null"), "no NATS credentials, and no seed"),
             (EngineOptions(("nats://localhost",), cafile="/nowhere"), "ROOST_CLUSTER_CAFILE"),
+            (EngineOptions(("tls://localhost",), keyfile="/nowhere"), "there is no ROOST_CLUSTER_CERTFILE"),
+            (EngineOptions(("rediss://localhost",), cafile="/nowhere"), "ROOST_CLUSTER_CAFILE"),
+            (
+                EngineOptions(("redis://localhost",), cafile=some_authorities()),
+                "redis:// is not encrypted: write rediss://",
+            ),
+            (EngineOptions(("redis://localhost?no=thing",)), "redis://localhost cannot be used: .*'no'"),
         ],
     )
     def test_what_cannot_work_is_said_in_a_sentence(self, options: EngineOptions, sentence: str) -> None:
