@@ -3,7 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -130,6 +131,7 @@ class SyncPubSub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._pubsub: PubSub | None = None
+        self._end: Callable[[], None] | None = None
 
     def broadcast(self, topic: str, event: str, payload: Any, *, key: str = "") -> None:
         """As `PubSub.broadcast`."""
@@ -148,13 +150,12 @@ class SyncPubSub:
         return self._run(self._there().disconnect(name))
 
     def close(self) -> None:
-        """Close the connection and end the thread; the next call begins anew."""
+        """Close the connection and end the thread; the next call begins anew. Done by itself when the program ends."""
         with self._lock:
-            loop, self._loop = self._loop, None
-            pubsub, self._pubsub = self._pubsub, None
-        if loop is not None and pubsub is not None and self._pid == os.getpid():
-            asyncio.run_coroutine_threadsafe(pubsub.close(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
+            end, self._end = self._end, None
+            self._loop = self._pubsub = None
+        if end is not None:
+            end()
 
     def __enter__(self) -> Self:
         return self
@@ -167,9 +168,11 @@ class SyncPubSub:
         with self._lock:
             if self._pubsub is None or self._pid != os.getpid():
                 self._pid = os.getpid()
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_run_forever, args=[self._loop], name="roost-pubsub", daemon=True).start()
-                self._pubsub = asyncio.run_coroutine_threadsafe(_make(self._run_dir), self._loop).result()
+                loop = self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=_run_forever, args=[loop], name="roost-pubsub", daemon=True)
+                thread.start()
+                pubsub = self._pubsub = asyncio.run_coroutine_threadsafe(_make(self._run_dir), loop).result()
+                self._end = weakref.finalize(self, _end, self._pid, loop, thread, pubsub)
             return self._pubsub
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -187,6 +190,23 @@ def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+def _end(pid: int, loop: asyncio.AbstractEventLoop, thread: threading.Thread, pubsub: PubSub) -> None:
+    """Close the connection and end the thread."""
+    if loop.is_closed():
+        return
+    if pid != os.getpid():  # a child process has the thread's objects without the thread: they go without a word
+        loop.set_exception_handler(lambda *_: None)
+        return
+    asyncio.run_coroutine_threadsafe(_close_and_stop(pubsub), loop)
+    if thread is not threading.current_thread():  # which it is if the garbage collector ran there
+        thread.join(ANSWER_LIMIT)
+
+
+async def _close_and_stop(pubsub: PubSub) -> None:
+    await pubsub.close()
+    asyncio.get_running_loop().stop()
 
 
 def _encoded(topic: str, event: str, payload: Any) -> OutsideEvent:

@@ -13,6 +13,7 @@ import pytest
 
 from roost.client import open_connection
 from tests.e2e.node import Node, free_port, wait_for
+from tests.guides.blocks import blocks
 
 LIMIT = 30.0
 
@@ -46,6 +47,22 @@ def client(node: NodeWithApi, token: str) -> httpx.AsyncClient:
 
 def admin_token(node: NodeWithApi) -> str:
     return Path(node.run_dir, "admin_token").read_text().strip()
+
+
+async def test_the_guide_by_hand(node: NodeWithApi) -> None:
+    """What the guide has typed in a shell, as it stands there but for the port and the room."""
+    (typed,) = blocks("publishing.md", "sh")
+    shell = typed.replace("localhost:4001", f"localhost:{node.admin_port}").replace("orders:", "room:")
+    environment = {**os.environ, **node.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    async with open_connection(node.url) as connection:
+        order = await connection.join("room:17")
+        ran = await asyncio.to_thread(
+            subprocess.run, ["bash", "-ec", shell], env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert '"repeated":false' in ran.stdout
+        assert '"topic":"room:17"' in ran.stdout
+        assert (await order.receive()).payload == {"at": 1735689600}
 
 
 async def test_events_are_published_in_order_and_once_a_key(node: NodeWithApi) -> None:

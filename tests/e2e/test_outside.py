@@ -1,9 +1,11 @@
 """Publishing from other processes of the machine, on a real node."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -69,7 +71,7 @@ async def test_code_that_is_not_async_publishes_from_threads_and_children(node: 
             "pubsub.broadcast('room:sync', 'news', {'who': 'parent'})\n"
             "if os.fork() == 0:\n"
             "    pubsub.broadcast('room:sync', 'news', {'who': 'child'})\n"
-            "    os._exit(0)\n"
+            "    sys.exit()\n"
             "assert os.wait()[1] == 0\n"
             "pubsub.close()\n"
             "pubsub.broadcast('room:sync', 'news', {'who': 'parent again'})\n"
@@ -83,8 +85,18 @@ async def test_code_that_is_not_async_publishes_from_threads_and_children(node: 
             text=True,
             check=False,
         )
-        assert ran.returncode == 0, ran.stderr
+        assert (ran.returncode, ran.stderr) == (0, ""), "and it ends without a word, though nobody closed it"
         assert [(await room.receive()).payload["who"] for _ in range(3)] == ["parent", "child", "parent again"]
+
+
+def test_one_that_nobody_needs_any_more_ends_its_thread(node: Node) -> None:
+    pubsub = SyncPubSub(str(node.run_dir))
+    pubsub.broadcast("room:a", "news", {})
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "roost-pubsub"]
+    del pubsub
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_without_a_node_it_is_said(tmp_path: os.PathLike[str]) -> None:
