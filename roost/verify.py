@@ -20,12 +20,13 @@ import uvloop
 
 from roost.canary_client import CanaryClient, CannotConnect, connect
 from roost.canary_wire import Vocabulary
+from roost.final_books import wrong_books
 from roost.node import ask_node
 from roost.shared.canary import canary_path
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 from roost.shared.run_directory import RunDirectory
-from roost.witness import MAX_FAULTS, Kind, Witness
+from roost.witness import MAX_FAULTS, Fault, Kind, Witness
 
 JOIN_LIMIT: Final = 60.0
 """Seconds in which all clients must have joined before anything is published."""
@@ -237,13 +238,22 @@ class Verification:
         known: object = None
         deadline = now() + SETTLE_LIMIT
         while now() < deadline:
-            left = self._witness.outstanding(self._run_dir.live_workers())
+            left = self._outstanding()
             if not left:
                 return
             if (progress := (self._witness.heard, len(left))) != known:
                 known = progress
                 deadline = now() + SETTLE_LIMIT
             await asyncio.sleep(SETTLE_PERIOD)
+
+    def _outstanding(self) -> list[Fault]:
+        """What is owed still, and who is not back although there is a gateway that could let it in."""
+        owed = self._witness.outstanding(self._run_dir.live_workers())
+        if self._run_dir.holder("gateway") is None:
+            return owed
+        why = f": {self._refusal}" if self._refusal else ""
+        away = [place for place, client in enumerate(self._places) if client is None]
+        return [*owed, *(Fault(Kind.AWAY, f"client {place} could not come back{why}") for place in away)]
 
     async def _watch(self, watch: Callable[[Findings], None]) -> None:
         while True:
@@ -252,7 +262,7 @@ class Verification:
 
     def _findings(self, *, final: bool) -> Findings:
         witness = self._witness
-        outstanding = witness.outstanding(self._run_dir.live_workers()) if final else []
+        outstanding = self._outstanding() if final else []
         faults = witness.counts + Counter(fault.kind for fault in outstanding)
         if final and not witness.heard:
             faults[Kind.LOST] += 1
@@ -287,16 +297,8 @@ def verify_node(run_dir: str, plan: Plan, watch: Callable[[Findings], None]) -> 
 
     findings: Findings = uvloop.run(run())
     try:
-        wrong = wrong_books(ask_node(run_dir, AskStatus(), NodeStatus))
+        wrong = wrong_books(run_dir)
     except CannotStart as gone:
         return msgspec.structs.replace(findings, gone=str(gone))
     faults = {**findings.faults, BOOKS: len(wrong)} if wrong else findings.faults
     return msgspec.structs.replace(findings, faults=faults, examples=(*findings.examples, *wrong))
-
-
-def wrong_books(status: NodeStatus) -> list[str]:
-    """The shards and workers whose books do not balance, in words."""
-    workers = status.gateway.workers if status.gateway is not None else ()
-    books = [(f"shard {shard.slot}", shard.books.missing()) for shard in status.shards]
-    books += [(f"worker {worker.number}", worker.books.missing()) for worker in workers]
-    return [f"the books of {name} do not balance: {missing:,} deliveries" for name, missing in books if missing]

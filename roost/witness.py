@@ -33,6 +33,8 @@ class Kind(StrEnum):
     ECHO = "reply before the own broadcast"
     UNANSWERED = "unanswered"
     REFUSED = "refused"
+    AWAY = "not back"
+    """A client that lost its connection is not let in again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from http import HTTPStatus
 import pytest
 
 from roost.shared.canary import canary_path, canary_topic
+from roost.shared.run_directory import RunDirectory
+from roost.verify import Findings, Plan, Verification
 from roost.witness import MAX_FAULTS
-from tests.e2e.node import ROOST, START_LIMIT, Node, wait_for
+from tests.e2e.node import ROOST, START_LIMIT, Node, kill, wait_for
 from tests.e2e.raw import RawClient
 
 SMALL = ("--clients", "20", "--publishers", "5", "--rate", "10")
@@ -122,6 +124,31 @@ def test_a_node_that_is_gone_at_the_end_is_said_in_one_line_below_what_was_found
     assert errors == f"no node runs in {node.run_dir} (start one with `honcho start`, or name it by --run-dir)\n"
     assert "nothing lost, nothing twice, nothing out of order while the node ran\n" in shown
     assert " 1012" in shown
+
+
+def test_a_gateway_that_is_gone_at_the_end_is_no_good_end() -> None:
+    with Node() as node, verifying(node) as process:
+        assert node.gateway is not None
+        kill(node.gateway.pid)
+        node.gateway.wait()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=START_LIMIT)
+    assert (process.returncode, errors) == (1, f"the node in {node.run_dir} has no gateway any more\n")
+
+
+async def test_clients_that_are_not_let_in_again_are_faults(lone_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roost.verify.SETTLE_LIMIT", 0.5)
+    draining: list[asyncio.Task[object]] = []
+
+    def watch(findings: Findings) -> None:
+        if findings.sent and not draining:
+            draining.append(asyncio.ensure_future(asyncio.to_thread(lone_node.run, "drain")))
+
+    plan = Plan(seconds=3.0, clients=4, publishers=2, rate=10.0, topics=1)
+    found = await Verification(plan, RunDirectory(lone_node.run_dir), [("127.0.0.1", lone_node.port)]).run(watch)
+    await draining[0]
+    assert found.faults == {"not back": 4}
+    assert "client 3 could not come back: server rejected WebSocket connection: HTTP 503" in found.examples
 
 
 def test_more_publishers_than_clients_are_refused(node: Node) -> None:
