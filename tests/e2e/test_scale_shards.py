@@ -151,7 +151,9 @@ def another_worker(node: Node, busy: set[int]) -> int:
 
 async def test_shards_and_a_worker_die_while_workers_change_over(phoenix: PhoenixJs, lone_node: Node) -> None:
     assert lone_node.gateway is not None
-    async with conversation(phoenix, lone_node):
+    async with conversation(phoenix, lone_node) as (here, there):
+        busy = {(await one.push("where"))[1]["worker"] for one in (here, there)}
+        idle = await asyncio.to_thread(another_worker, lone_node, busy)
         with stopped(lone_node.gateway.pid):
             # What workers report does not come through, so the old epoch may not go.
             change = begin_to_scale(lone_node, 3)
@@ -159,12 +161,40 @@ async def test_shards_and_a_worker_die_while_workers_change_over(phoenix: Phoeni
                 wait_for, lambda: shard_map(lone_node)["publish"] == newest(lone_node) > 0, "it is committed"
             )
             new = newest(lone_node)
+            kill(idle)
             await asyncio.to_thread(kill_shard, lone_node, [new, 2])
             await asyncio.to_thread(kill_shard, lone_node, [min(map(int, shard_map(lone_node)["epochs"])), 1])
             assert len(shard_map(lone_node)["epochs"]) == 2
         output, _ = await asyncio.to_thread(change.communicate, timeout=20)
         assert change.returncode == 0, output
     assert shard_map(lone_node)["epochs"].keys() == {str(new)}
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["prepared", "changing over"])
+async def test_another_broker_carries_a_change_on(phoenix: PhoenixJs, lone_node: Node, *, committed: bool) -> None:
+    """Its shards die with the first one, whatever the change was waiting for."""
+    assert lone_node.broker is not None
+    assert lone_node.gateway is not None
+    async with conversation(phoenix, lone_node) as (here, there):
+        busy = {(await one.push("where"))[1]["worker"] for one in (here, there)}
+        frozen = lone_node.gateway.pid if committed else await asyncio.to_thread(another_worker, lone_node, busy)
+
+        def under_way() -> bool:
+            written = shard_map(lone_node)
+            return len(written["epochs"]) == 2 and (written["publish"] == newest(lone_node)) == committed
+
+        with stopped(frozen):
+            command = begin_to_scale(lone_node, 3)
+            await asyncio.to_thread(wait_for, under_way, "the change is under way")
+            new = newest(lone_node)
+            kill(lone_node.broker.pid)
+            lone_node.broker.wait()
+            output, _ = await asyncio.to_thread(command.communicate, timeout=20)
+            assert command.returncode == 1, output
+            lone_node.start_broker()
+        await asyncio.to_thread(
+            wait_for, lambda: shard_map(lone_node)["epochs"].keys() == {str(new)}, "it is done", lone_node.logged
+        )
 
 
 async def test_a_change_is_given_up_when_a_new_shard_cannot_start(phoenix: PhoenixJs, lone_node: Node) -> None:
