@@ -42,6 +42,9 @@ class OwnLane:
         """A client's message, its payload as JSON text or bytes. Raises BadClientMessage."""
         try:
             message = self.serializer.decode(data if binary else data.decode())
+            # Topics go to shards, all of these come back to clients: half a surrogate, which Python's json lets pass,
+            # must not get that far.
+            encode_json((message.join_ref, message.ref, message.topic, message.event))
             payload: Any = message.payload
             if not isinstance(payload, Raw | bytes):
                 message.payload = Raw(encode_json(payload))
