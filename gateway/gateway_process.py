@@ -87,6 +87,7 @@ class Gateway:
         self._addresses = addresses
         self._tls = tls
         self._https_addresses = tls.addresses if tls else ()
+        self._admin_addresses = admin_addresses
         self._secrets = (settings.secret_key_base or run_dir.secret_key_base(), *settings.old_secret_key_bases)
         self._workers = Supervisor(
             "roost.gateway.worker_process",
@@ -326,9 +327,8 @@ class Gateway:
 
     async def _status(self) -> GatewayStatus:
         answers, silent = await self._workers.ask_all(AskStatus(), WorkerStatus, ANSWER_LIMIT)
-        return GatewayStatus(
-            os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent), self._https_addresses
-        )
+        addresses = self._https_addresses, self._admin_addresses
+        return GatewayStatus(os.getpid(), self._app, self._addresses, tuple(answers), tuple(silent), *addresses)
 
 
 def run_gateway(app: str, settings: Settings, *, source: Path | None = None) -> None:

@@ -57,6 +57,21 @@ class Port(msgspec.Struct, frozen=True):
     """Why a gateway could not listen on it; empty if it can or does."""
 
 
+class Cluster(msgspec.Struct, frozen=True):
+    """The engine between nodes, where there are to be several."""
+
+    engine: str
+    """Its address, without anything secret."""
+    problem: str = ""
+    """Why it cannot be reached, or since when."""
+    others: int | None = None
+    """Nodes that are heard; None if no node runs here."""
+    unreadable: int = 0
+    """Messages of nodes that speak another version."""
+    dropped: int = 0
+    """Publishes that found no room to wait for the engine."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What was found."""
 
@@ -85,6 +100,8 @@ class Facts(msgspec.Struct, frozen=True):
     """None if the system does not tell."""
     libraries: dict[str, str]
     """Name to version, of what a node is built on."""
+    cluster: Cluster | None = None
+    """None where the node is alone."""
 
 
 def diagnose(facts: Facts) -> Diagnosis:
@@ -99,6 +116,7 @@ def diagnose(facts: Facts) -> Diagnosis:
             _backlog(facts),
             _cores(facts),
             _clock(facts),
+            *(() if facts.cluster is None else _cluster(facts.cluster)),
             Finding("engine", "ok", ", ".join(f"{name} {version}" for name, version in facts.libraries.items())),
         )
     )
@@ -185,6 +203,21 @@ def _cores(facts: Facts) -> Finding:
     if processes <= max(facts.cores, 2):
         return Finding("cores", "ok", says)
     return Finding("cores", "note", f"{says}: they take turns", "lower ROOST_SHARDS or ROOST_WORKERS")
+
+
+def _cluster(cluster: Cluster) -> Iterator[Finding]:
+    if cluster.problem:
+        fix = "start the engine, or put ROOST_CLUSTER right; until then the node goes on by itself"
+        yield Finding("cluster", "wrong", cluster.problem, fix)
+    else:
+        heard = "" if cluster.others is None else f"; other nodes that are heard: {cluster.others}"
+        yield Finding("cluster", "ok", f"{cluster.engine} answers{heard}")
+    if cluster.unreadable:
+        says = f"{cluster.unreadable} messages of other nodes could not be understood"
+        yield Finding("cluster", "wrong", says, "bring all nodes to the same release")
+    if cluster.dropped:
+        says = f"{cluster.dropped} publishes found no room to wait while the engine was away: other nodes miss them"
+        yield Finding("cluster", "note", says, "raise ROOST_CLUSTER_BUFFER_BYTES")
 
 
 def _clock(facts: Facts) -> Finding:

@@ -1,5 +1,6 @@
 """`roost doctor`: gathers the facts of this machine and node, and prints what `diagnosis` makes of them."""
 
+import asyncio
 import ctypes
 import os
 import platform
@@ -13,17 +14,20 @@ from typing import Final
 
 import zmq
 
-from roost.diagnosis import Diagnosis, Directory, Facts, Finding, Port, diagnose
+from roost.broker.bridge.engine import EngineAway, engine_options, find_engine, shown_address
+from roost.diagnosis import Cluster, Diagnosis, Directory, Facts, Finding, Port, diagnose
 from roost.gateway.addresses import Reservation
+from roost.gateway.admin.listener import HOST as ADMIN_HOST
 from roost.gateway.worker_process import BACKLOG
 from roost.machine import cores
 from roost.node import ask_node
+from roost.shared.cluster import ClusterStatus, EngineState
 from roost.shared.config import Settings
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 from roost.shared.run_directory import RunDirectory, RunDirectoryError, check_path
 from roost.shared.version import VERSION
-from roost.terminal import console, table, visible
+from roost.terminal import console, duration, table, visible
 
 _LIBRARIES: Final = ("pyzmq", "msgspec", "uvicorn", "uvloop", "websockets")
 _TIME_ERROR: Final = 5
@@ -63,6 +67,7 @@ def examine(settings: Settings) -> Diagnosis:
                 "ZeroMQ": zmq.zmq_version(),
                 **{name: version(name) for name in _LIBRARIES},
             },
+            cluster=_cluster(settings) if status is None else _cluster_of(status.cluster),
         )
     )
 
@@ -114,14 +119,45 @@ def _broker_pid(path: str) -> str | None:
 
 def _ports(settings: Settings, status: NodeStatus | None) -> tuple[Port, ...]:
     gateway = status.gateway if status is not None else None
-    served = {port for _, port in (*gateway.addresses, *gateway.https_addresses)} if gateway is not None else set()
-    wanted = [("ROOST_PORT", settings.port)]
+    listeners = () if gateway is None else (gateway.addresses, gateway.https_addresses, gateway.admin_addresses)
+    served = {port for addresses in listeners for _, port in addresses}
+    wanted = [("ROOST_PORT", settings.host, settings.port)]
     if settings.certfile is not None:
-        wanted.append(("ROOST_HTTPS_PORT", settings.https_port))
+        wanted.append(("ROOST_HTTPS_PORT", settings.host, settings.https_port))
+    if settings.admin_port is not None:
+        wanted.append(("ROOST_ADMIN_PORT", ADMIN_HOST, settings.admin_port))
     return tuple(
-        Port(variable, number, number in served, "" if number in served else _why_not_free(settings.host, number))
-        for variable, number in wanted
+        Port(variable, number, number in served, "" if number in served else _why_not_free(host, number))
+        for variable, host, number in wanted
     )
+
+
+def _cluster_of(status: ClusterStatus | None) -> Cluster | None:
+    """As the bridge of the running node knows it."""
+    if status is None:
+        return None
+    up = status.state is EngineState.CONNECTED
+    problem = "" if up else f"{status.engine} has not answered for {duration(status.since)}"
+    others = sum(row.up for row in status.nodes)
+    return Cluster(status.engine, problem, others, status.unreadable, status.dropped)
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    """As a node would find it that is started here."""
+    if not settings.cluster:
+        return None
+    problem = ""
+    try:
+        asyncio.run(_reach(settings))
+    except (CannotStart, EngineAway) as error:
+        problem = str(error)
+    return Cluster(", ".join(map(shown_address, settings.cluster)), problem)
+
+
+async def _reach(settings: Settings) -> None:
+    """Raises CannotStart, EngineAway."""
+    connection = await find_engine(engine_options(settings)).connect(lambda _: None, lambda: None)
+    await connection.close()
 
 
 def _why_not_free(host: str, number: int) -> str:

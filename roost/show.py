@@ -26,6 +26,9 @@ def print_status(status: NodeStatus, load: Load) -> None:
         gateway = status.gateway
         where = ", ".join(f"{host} port {port}" for host, port in (*gateway.addresses, *gateway.https_addresses))
         out.print(f"serves {gateway.app} on {where}")
+        if gateway.admin_addresses:
+            where = ", ".join(f"{host} port {port}" for host, port in gateway.admin_addresses)
+            out.print(f"metrics, health and the dashboard on {where}")
         out.print(_workers(gateway.workers, load))
     if status.cluster is not None:
         print_cluster(out, status.cluster)

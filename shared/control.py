@@ -354,6 +354,8 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
     """Who did not answer in time."""
     https_addresses: tuple[tuple[str, int], ...] = ()
+    admin_addresses: tuple[tuple[str, int], ...] = ()
+    """Where metrics, health and the dashboard are."""
 
 
 class NodeStatus(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from roost.broker.bridge.outgoing import ToSend
+from roost.shared.config import Settings
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
 
@@ -103,6 +104,18 @@ async def open_first(openings: Iterable[Opened]) -> Opened:
         else:
             return opening
     raise away
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """What the settings say of the engine."""
+    return EngineOptions(
+        settings.cluster,
+        settings.cluster_name,
+        settings.cluster_credentials,
+        settings.cluster_cafile,
+        settings.cluster_certfile,
+        settings.cluster_keyfile,
+    )
 
 
 def find_engine(options: EngineOptions) -> Engine:

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from roost.broker.bridge.engine import engine_options
 from roost.shared.cluster import AskedHere, ClusterNews, Interest, Listening
 from roost.shared.config import Settings
 from roost.shared.control import (
-    EngineOptions,
     MapChanged,
     Message,
     Publishing,
@@ -127,14 +127,7 @@ class KeptBridge:
             self._run_dir.take_worker_number(),
             str(self._run_dir.path),
             settings.node,
-            EngineOptions(
-                settings.cluster,
-                settings.cluster_name,
-                settings.cluster_credentials,
-                settings.cluster_cafile,
-                settings.cluster_certfile,
-                settings.cluster_keyfile,
-            ),
+            engine_options(settings),
             settings.cluster_buffer_bytes,
             logs=settings.logs,
             again=self._again,

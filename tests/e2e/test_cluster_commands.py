@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import cluster
-from tests.e2e.node import Node, wait_for
+from tests.e2e.node import Node, free_port, wait_for
 from tests.e2e.raw import RawClient
 from tests.e2e.test_trace import nothing_is_left, trace, traces_on
 from tests.engines import NatsServer
@@ -77,6 +77,25 @@ async def test_another_node_is_followed_with_what_comes_to_it_from_others(nodes:
     way = ["bridge in", "published", "shard in", "encoded", "worker in", "first write", "last write"]
     assert [hop["hop"] for hop in others["hops"]] == way
     assert others["hops"][-1]["recipients"] == 1
+
+
+def test_the_doctor_looks_at_the_engine(nodes: list[Node]) -> None:
+    a, _ = nodes
+
+    def found(*options: str) -> tuple[str, str]:
+        findings = json.loads(a.run("doctor", "--json", *options).stdout)["findings"]
+        (finding,) = (finding for finding in findings if finding["what"] == "cluster")
+        return finding["verdict"], finding["says"]
+
+    engine = a.environment["ROOST_CLUSTER"]
+    assert found() == ("ok", f"{engine} answers; other nodes that are heard: 1")
+    no_node = "--run-dir", str(a.run_dir / "other")
+    assert found(*no_node) == ("ok", f"{engine} answers")
+    a.environment["ROOST_CLUSTER"] = f"nats://127.0.0.1:{free_port()}"
+    try:
+        assert found(*no_node)[0] == "wrong"
+    finally:
+        a.environment["ROOST_CLUSTER"] = engine
 
 
 def test_nodes_that_do_not_answer_are_named(nodes: list[Node]) -> None:

@@ -1,6 +1,7 @@
 """What a node of real processes says of itself, next to what its clients know."""
 
 import asyncio
+import json
 import os
 import signal
 import stat
@@ -248,6 +249,17 @@ async def test_a_node_that_stops_says_so_and_ends_in_order(lone_watched_node: Wa
     assert node.gateway is not None
     assert node.gateway.returncode == 0
     assert "Traceback" not in node.logged()
+
+
+def test_commands_know_where_the_listener_is(watched_node: WatchedNode) -> None:
+    assert ["127.0.0.1", watched_node.admin_port] in watched_node.status()["gateway"]["admin_addresses"]
+    assert f"the dashboard on 127.0.0.1 port {watched_node.admin_port}" in watched_node.run("status").stdout
+    findings = {finding["what"]: finding for finding in watched_node.ask("doctor")["findings"]}
+    assert findings[f"port {watched_node.admin_port}"]["says"] == "this node listens on it"
+    elsewhere = watched_node.run("doctor", "--run-dir", str(watched_node.run_dir / "other"), "--json")
+    findings = {finding["what"]: finding for finding in json.loads(elsewhere.stdout)["findings"]}
+    taken = findings[f"port {watched_node.admin_port}"]
+    assert (taken["verdict"], "ROOST_ADMIN_PORT" in taken["fix"]) == ("wrong", True)
 
 
 def test_a_port_that_is_taken_is_said(watched_node: WatchedNode) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from roost.diagnosis import Directory, Facts, Finding, Port, diagnose
+from roost.diagnosis import Cluster, Directory, Facts, Finding, Port, diagnose
 
 HEALTHY = Facts(
     version="1.0",
@@ -56,6 +56,9 @@ def test_a_healthy_node_has_nothing() -> None:
         ({"workers": 9}, "cores", "note", "ROOST_WORKERS"),
         ({"now": 0.0}, "clock", "wrong", "set the clock"),
         ({"clock_synchronised": False}, "clock", "note", "chrony"),
+        ({"cluster": Cluster("nats://a", "nats://a cannot be reached")}, "cluster", "wrong", "ROOST_CLUSTER"),
+        ({"cluster": Cluster("nats://a", unreadable=3)}, "cluster", "wrong", "same release"),
+        ({"cluster": Cluster("nats://a", dropped=3)}, "cluster", "note", "ROOST_CLUSTER_BUFFER_BYTES"),
     ],
 )
 def test_each_fault_is_found_alone_and_with_its_fix(changes: dict[str, Any], what: str, verdict: str, fix: str) -> None:
@@ -73,6 +76,8 @@ def test_each_fault_is_found_alone_and_with_its_fix(changes: dict[str, Any], wha
         {"run_dir": Directory("/run/roost", exists=False)},
         {"ports": (Port("ROOST_PORT", 0, is_nodes=False),)},
         {"max_descriptors": 16_640},
+        {"cluster": Cluster("nats://a")},
+        {"cluster": Cluster("nats://a", others=0)},
     ],
 )
 def test_what_is_not_known_or_just_enough_is_no_fault(changes: dict[str, Any]) -> None:
@@ -97,6 +102,7 @@ facts = st.builds(
     now=st.floats(0, 1e10),
     clock_synchronised=st.none() | st.booleans(),
     libraries=st.dictionaries(st.text(), st.text(), max_size=2),
+    cluster=st.none() | st.builds(Cluster, st.text(), st.text(), st.none() | st.integers(0), st.integers(0)),
 )
 
 
