@@ -69,6 +69,11 @@ class ChannelSending:
     _order: ProgramOrder | None
     _state: State
 
+    @property
+    def stands_behind(self) -> str | None:
+        """The topic of which the node must hear before a join is answered: who has joined can be disconnected by id."""
+        return self.client.socket.id
+
     def push(self, event: str, payload: Any) -> None:
         """Send the client an event."""
         self._require_joined()

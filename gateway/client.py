@@ -141,7 +141,7 @@ class Client:
     # Told by the uplink, of the topic that is the socket's id
 
     def confirmed(self, subscription: "Subscription") -> None:
-        """Nothing waits for it: it stands before any channel of the client does, for they share a shard."""
+        """It stands before any channel of the client does: they share a shard, and say so where there are nodes."""
 
     def letter(self, topic: str, letter: bytes) -> None:
         """A broadcast of `disconnect` closes the connection; nothing else means anything here (Phoenix 1.8)."""

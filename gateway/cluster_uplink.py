@@ -35,7 +35,7 @@ class ClusterUplink(Uplink):
         super().__init__(run_dir, worker, turn, loop)
         self._interest = WorkerInterest(worker)
         self._tell = tell
-        self._delivery.may_stand = lambda subscription: self._interest.stands(subscription.topic)
+        self._delivery.may_stand = self._may_stand
         self._cooling = loop.call_later(TICK, self._tick)
 
     # The bridge
@@ -83,6 +83,12 @@ class ClusterUplink(Uplink):
         super().close()
 
     # Inside
+
+    def _may_stand(self, subscription: "Subscription") -> bool:
+        stands_behind: str | None = getattr(subscription.inbox, "stands_behind", None)
+        return self._interest.stands(subscription.topic) and (
+            stands_behind is None or self._interest.stands(stands_behind)
+        )
 
     def _look_again(self) -> None:
         self._carry_out([self._delivery.look_again()])

@@ -105,6 +105,8 @@ async def test_a_long_poll_session_goes_on_at_another_node(nodes: list[Node], ph
 async def test_a_disconnect_by_id_closes_connections_of_every_node(nodes: list[Node], phoenix: PhoenixJs) -> None:
     here = (await rooms_of(phoenix, nodes[:1], "room:closing"))[0]
     clients = [await phoenix.connect(node.url, params={"user": "ada"}) for node in nodes]
+    for client in clients:  # who has joined is reached; who has only just connected may not be yet
+        await client.join("room:closing")
     other = await phoenix.connect(nodes[1].url, params={"user": "bob"})
     await here.push("disconnect", {"user": "ada"})
     for client in clients:

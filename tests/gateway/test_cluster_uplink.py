@@ -21,7 +21,8 @@ from tests.shared.processes import short_directory
 
 
 class Inbox:
-    def __init__(self) -> None:
+    def __init__(self, stands_behind: str | None = None) -> None:
+        self.stands_behind = stands_behind
         self.confirmations: list[Subscription] = []
 
     def confirmed(self, subscription: Subscription) -> None:
@@ -70,6 +71,20 @@ async def test_a_subscription_waits_for_its_shard_and_for_the_bridge() -> None:
         uplink.listens(Listening({7: 1}, pack_buckets({bucket_of("room:1")}), 1000, ()))
         assert inbox.confirmations == [subscription]
         assert subscription.standing
+
+
+async def test_who_has_joined_hears_what_closes_its_socket_from_any_node() -> None:
+    with bridged() as (uplink, told):
+        by_id, channel = Inbox(), Inbox(stands_behind="users:ada")
+        first = uplink.subscribe(1, "users:ada", Lane.LETTER, (), None, by_id)
+        second = uplink.subscribe(1, "room:1", Lane.LETTER, (), None, channel)
+        await next_buckets(told)
+        for subscription in (first, second):
+            uplink._delivery._waiting[subscription] = {uplink.epoch}
+        uplink.listens(Listening({7: 1}, pack_buckets({bucket_of("room:1")}), 1000, ()))
+        assert not channel.confirmations
+        uplink.listens(Listening({7: 1}, pack_buckets({bucket_of("room:1"), bucket_of("users:ada")}), 1000, ()))
+        assert (by_id.confirmations, channel.confirmations) == ([first], [second])
 
 
 async def test_unsubscribing_twice_counts_once() -> None:
