@@ -1,4 +1,4 @@
-"""What a worker answers to those who look into it, a few sockets at a time between the turns of its loop."""
+"""What a worker answers to those who look into it or act on its clients, a few sockets at a time between turns."""
 
 import asyncio
 import ipaddress
@@ -14,16 +14,17 @@ import msgspec
 from roost.gateway.addresses import url
 from roost.gateway.assigns import shown_assigns
 from roost.gateway.connections import Connection, connection_of
-from roost.gateway.letters import encode_plain
 from roost.gateway.mount import Mount
+from roost.gateway.protocol import Membership
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.runtime import Runtime
 from roost.gateway.server import HostedServer
 from roost.gateway.uplink import Uplink
-from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets, OutsideEvent
-from roost.shared.bus import Form, Lane
+from roost.gateway.worker_outside import publish_events
+from roost.shared.acting import BroadcastEvents, Disconnected, DisconnectSockets
+from roost.shared.bus import Lane
+from roost.shared.canary import OWN_PATHS
 from roost.shared.control import StartWorker
-from roost.shared.crossing import check_size
 from roost.shared.frames import CloseCode
 from roost.shared.inspection import (
     MAX_ROWS,
@@ -54,13 +55,15 @@ from roost.shared.inspection import (
     as_network,
 )
 from roost.shared.link import Refused
-from roost.shared.serializer import encode_broadcast
-from roost.shared.topics import RESERVED, application_topic
+from roost.shared.peer.audience import Subscription
+from roost.shared.topics import RESERVED
 
 SLICE: Final = 500
 """Sockets or subscriptions that are looked at in one turn of the loop."""
 MAX_DETAILED: Final = 20
 """Sockets of one name that are told in full; the others are only counted."""
+MAX_NAME: Final = 999
+"""Characters of a socket's name; what is longer names none."""
 
 T = TypeVar("T")
 
@@ -92,7 +95,7 @@ class WorkerInspection:
             case AskTree():
                 return await self._tree()
             case BroadcastEvents(events):
-                return await self._broadcast(events)
+                return await publish_events(self._runtime.worker, self._uplink, events)
             case DisconnectSockets(name):
                 return await self._disconnect(name)
 
@@ -109,7 +112,7 @@ class WorkerInspection:
                         rows.append(self._subscriber(one))
         return Subscribers(total, tuple(rows))
 
-    def _subscriber(self, subscription: Any) -> SubscriberRow:
+    def _subscriber(self, subscription: Subscription) -> SubscriberRow:
         connection = connection_of(subscription.inbox)
         return SubscriberRow(
             self._uplink.owner(subscription),
@@ -171,7 +174,7 @@ class WorkerInspection:
 
     def _own_number(self, name: str) -> int | None:
         worker, _, number = name.partition(".")
-        if not (worker.isdecimal() and number.isdecimal() and name.isascii() and len(name) < MAX_ROWS):
+        if not (worker.isdecimal() and number.isdecimal() and name.isascii() and len(name) <= MAX_NAME):
             return None
         return int(number) if int(worker) == self._runtime.worker else None
 
@@ -200,7 +203,7 @@ class WorkerInspection:
             self._events(connection.socket.number),
         )
 
-    def _channel(self, membership: Any) -> ChannelState:
+    def _channel(self, membership: Membership) -> ChannelState:
         process = membership.process
         subscription = process.subscription
         return ChannelState(
@@ -228,12 +231,23 @@ class WorkerInspection:
         """Unix time of what was noted by the loop's clock."""
         return time.time() - (self._runtime.now() - noted)
 
+    # Who is present
+
+    def _presences(self, topic: str, limit: int) -> Presences:
+        """As it is tracked: what `fetch` would add is for clients."""
+        rows = [
+            PresentKey(presence.name, key, entries["metas"])
+            for presence in self._runtime.endpoint.presences
+            for key, entries in sorted(presence.tracked(topic).items())
+        ]
+        return Presences(len(rows), tuple(rows[:limit]))
+
     # What serves what
 
     def _routes(self) -> Routes:
         endpoint = self._runtime.endpoint
         app = None if endpoint.app is None else _class_name(type(endpoint.app))
-        return Routes(tuple(_mount(mount) for mount in endpoint.mounts if not mount.path.startswith("/.roost")), app)
+        return Routes(tuple(_mount(mount) for mount in endpoint.mounts if not mount.path.startswith(OWN_PATHS)), app)
 
     async def _tree(self) -> WorkerTree:
         sockets: Counter[str] = Counter()
@@ -248,41 +262,6 @@ class WorkerInspection:
         listeners = (*(url(address) for address in plain), *(url(address, "https") for address in secure))
         http = len(self._server.server_state.connections)
         return WorkerTree(start.number, listeners, dict(sockets), dict(channels), http)
-
-    # Acting
-
-    def _presences(self, topic: str, limit: int) -> Presences:
-        """As it is tracked: what `fetch` would add is for clients."""
-        rows = [
-            PresentKey(presence.name, key, entries["metas"])
-            for presence in self._runtime.endpoint.presences
-            for key, entries in sorted(presence.tracked(topic).items())
-        ]
-        return Presences(len(rows), tuple(rows[:limit]))
-
-    async def _broadcast(self, events: tuple[OutsideEvent, ...]) -> Broadcasted:
-        uplink = self._uplink
-        number = 0
-        for topic, form, event, data in [_publishable(event, uplink.max_payload) for event in events]:
-            number = uplink.publish_now(topic, form, event, data) or await uplink.publish(topic, form, event, data)
-        return Broadcasted(self._runtime.worker, number)
-
-
-def _publishable(event: OutsideEvent, limit: int) -> tuple[str, Form, str, bytes]:
-    """As the bus takes it. Raises Refused."""
-    try:
-        topic = application_topic(event.topic)
-        match event.form:
-            case Form.JSON:
-                form, data = encode_broadcast(topic, event.event, msgspec.json.decode(event.payload))
-            case Form.BINARY:
-                form, data = encode_broadcast(topic, event.event, event.payload)
-            case Form.PLAIN:
-                form, data = Form.PLAIN, encode_plain(msgspec.msgpack.decode(event.payload))
-        check_size(data, limit)
-    except (TypeError, ValueError, msgspec.DecodeError) as error:
-        raise Refused(f"that cannot be broadcast: {error}") from None
-    return topic, form, event.event, data
 
 
 async def _in_slices(items: Iterable[T]) -> AsyncIterator[T]:

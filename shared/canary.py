@@ -4,6 +4,8 @@ from typing import Final
 
 from roost.shared.topics import RESERVED
 
+OWN_PATHS: Final = "/.roost"
+"""How the paths of the node's own sockets begin; no application sees them."""
 TOPICS: Final = f"{RESERVED}canary:"
 """How the canary's topics begin."""
 PUBLISH: Final = "publish"
@@ -14,7 +16,7 @@ NUMBERED: Final = "numbered"
 
 def canary_path(token: str) -> str:
     """Where the canary's socket is mounted."""
-    return f"/.roost/canary/{token}"
+    return f"{OWN_PATHS}/canary/{token}"
 
 
 def canary_topic(run: str, number: int) -> str:
