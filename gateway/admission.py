@@ -8,6 +8,7 @@ import msgspec
 
 from roost.gateway.handshake import Refused, response
 from roost.gateway.parameter_filter import kind as value_kind
+from roost.gateway.places import place
 from roost.gateway.replies import Error, Ok
 from roost.gateway.review import refusal
 from roost.gateway.session import read_session
@@ -94,15 +95,15 @@ def wrong_id(socket: "Socket | RawSocket") -> str | None:
 
 def refuse(socket: "Socket", verdict: Any) -> bytes:
     """The response to a client that the application does not let in; what it should not have returned is logged."""
-    name = type(socket).__name__
+    connect = place(type(socket).connect)
     try:
         if isinstance(verdict, Error):
             return refusal(verdict)
     except TypeError as error:
-        _log.error("%s.connect returned %s: %s", name, value_kind(verdict), error)
+        _log.error("connect returned %s: %s (%s)", value_kind(verdict), error, connect)
         return response(HTTPStatus.FORBIDDEN)
     if isinstance(verdict, Ok):
         _log.error("%s", wrong_id(socket))
     else:
-        _log.error("%s.connect returned %s; it returns Ok() or Error()", name, value_kind(verdict))
+        _log.error("connect returned %s; it returns Ok() or Error() (%s)", value_kind(verdict), connect)
     return response(HTTPStatus.FORBIDDEN)

@@ -1,13 +1,15 @@
 """What a channel sends: to its client, and to all subscribers of its topic."""
 
 import logging
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.custom_serializer import OwnLane
-from roost.gateway.events import UnknownEvent
+from roost.gateway.events import CALLBACKS, UnknownEvent
 from roost.gateway.letters import Broadcast
 from roost.gateway.parameter_filter import kind
+from roost.gateway.places import place
 from roost.gateway.program_order import ProgramOrder
 from roost.gateway.protocol import Membership, Status
 from roost.gateway.replies import AnyReply
@@ -145,9 +147,20 @@ class ChannelSending:
         if isinstance(error, UnknownEvent):
             _log.warning("%s ended: %s", self.name(), error)
         else:
-            _log.error(
-                "%s crashed in %r", self.name(), doing if isinstance(doing, str) else kind(doing), exc_info=error
+            what = doing if isinstance(doing, str) else kind(doing)
+            handled = self.channel.event_methods().get(what)
+            method = (
+                handled.call if handled else getattr(type(self.channel), what if what in CALLBACKS else "handle_in")
             )
+            _log.error("%s crashed in %r (%s)", self.name(), what, place(method), exc_info=error)
+
+    def _method(self, doing: str) -> Callable[..., Any]:
+        """What handles an event, or the callback of that name."""
+        handled = self.channel.event_methods().get(doing)
+        if handled is not None:
+            return handled.call
+        method: Callable[..., Any] = getattr(type(self.channel), doing if doing in CALLBACKS else "handle_in")
+        return method
 
     def log_unexpected(self, message: Any) -> None:
         """Phoenix's warning for a message without `handle_info`. What it carries is not told."""

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, Union
 
 import msgspec
 
+from roost.gateway.places import place
 from roost.shared.serializer import Payload, Raw
 
 
@@ -46,10 +47,9 @@ class Argument:
         try:
             self._readers = _readers(self.annotation)
         except Exception as error:
-            code, reason = self._annotated.__code__, str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0]
             raise TypeError(
-                f"the payload of {self._annotated.__qualname__} is annotated with what JSON cannot be decoded to: "
-                f"{reason} ({code.co_filename}:{code.co_firstlineno})"
+                f"a payload is annotated with what JSON cannot be decoded to: {reason} ({place(self._annotated)})"
             ) from error
 
     def read(self, payload: Payload) -> Any:

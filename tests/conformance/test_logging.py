@@ -218,6 +218,10 @@ async def test_what_crashes_does_not_tell_the_payload(node: Node) -> None:
         await client.ask("room:lobby", "fail", secret)
         assert "join returned <dict>" in log.text
         assert "it returned <dict>" in log.text
+        assert re.findall(r"\((\w+\.\w+), .*/applications/logged\.py:\d+\)", log.text) == [
+            "LoggedChannel.join",
+            "LoggedChannel.fail",
+        ], "whose line it is"
         assert SECRET not in log.text
 
 

@@ -127,7 +127,7 @@ def test_what_pydantic_checks_may_stand_anywhere(
 def test_a_type_that_nothing_can_become_is_named_with_its_line() -> None:
     async def both(payload: Model | Struct) -> None: ...
 
-    with pytest.raises(TypeError, match=r"both is annotated with what JSON cannot be decoded to: .*test_payloads\.py:"):
+    with pytest.raises(TypeError, match=r"what JSON cannot be decoded to: .*both, .*test_payloads\.py:\d"):
         Argument(both).check()
 
 
