@@ -193,6 +193,10 @@ async def test_terminate_runs_once_whatever_ended_the_connection(node: Node) -> 
         async with client(node, "/raw/websocket?tell=ends"):
             pass
         assert await told(witness) == "broadcast ends terminated {'reason': 'closed'}"
+        async with client(node, "/raw/websocket?tell=ends&id=somebody") as connection:
+            await witness.send("disconnect somebody")
+            await ended(connection)
+            assert await told(witness) == "broadcast ends terminated {'reason': 'disconnected'}"
         await witness.send("params")
         assert await told(witness) == "{}"
 
