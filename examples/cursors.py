@@ -1,6 +1,6 @@
 """A board on which all see each other's cursors: of a slow client's cursors only the newest is kept.
 
-roost broker & roost gateway examples.cursors:endpoint
+make run EXAMPLE=cursors
 """
 
 import msgspec

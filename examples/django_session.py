@@ -1,6 +1,6 @@
 """A Django application with channels on the same port: who is logged in there is known here.
 
-roost broker & roost gateway examples.django_session:endpoint
+make run EXAMPLE=django_session
 """
 
 import tempfile

@@ -1,6 +1,6 @@
 """A FastAPI application with channels on the same port: who logs in gets a token, and shows it when it connects.
 
-roost broker & roost gateway examples.fastapi_jwt:endpoint
+make run EXAMPLE=fastapi_jwt
 """
 
 import time

@@ -1,6 +1,6 @@
 """Progress of background jobs: a page starts one, another process works on it and tells how far it is.
 
-roost broker & roost gateway examples.jobs:endpoint & python -m examples.jobs_worker
+make run EXAMPLE=jobs
 """
 
 import uuid

@@ -1,14 +1,15 @@
 """A worker of `examples.jobs`: is given jobs, and tells whoever waits how far it is, from a process of its own.
 
-python -m examples.jobs_worker
+python -m examples.jobs_worker, beside a node that serves them; `make run EXAMPLE=jobs` starts both
 """
 
 import asyncio
 import os
+from contextlib import suppress
 
 from examples.jobs import QUEUE
 from roost import SyncPubSub
-from roost.client import open_connection
+from roost.client import ChannelEnded, open_connection
 
 STEPS = 20
 
@@ -25,11 +26,14 @@ def work(pubsub, job, page):
 async def main():
     url = f"ws://localhost:{os.environ.get('ROOST_PORT', '4000')}/socket"
     with SyncPubSub() as pubsub:
-        async with open_connection(url) as connection:
-            queue = await connection.join(QUEUE)
-            print("waiting for jobs", flush=True)  # noqa: T201 - it runs in a terminal
-            async for message in queue:
-                await asyncio.to_thread(work, pubsub, **message.payload)
+        while True:
+            with suppress(OSError, ChannelEnded):  # the node is not there, not yet or not any more
+                async with open_connection(url) as connection:
+                    queue = await connection.join(QUEUE)
+                    print("waiting for jobs", flush=True)  # noqa: T201 - it runs in a terminal
+                    async for message in queue:
+                        await asyncio.to_thread(work, pubsub, **message.payload)
+            await asyncio.sleep(0.5)
 
 
 if __name__ == "__main__":

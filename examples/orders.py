@@ -1,6 +1,6 @@
 """A FastAPI application whose dashboard is live: orders come by HTTP, and every open page shows them at once.
 
-roost broker & roost gateway examples.orders:endpoint
+make run EXAMPLE=orders
 curl -X POST 'localhost:4000/orders?item=tea&price=3.5'
 """
 

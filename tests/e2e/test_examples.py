@@ -1,15 +1,19 @@
 """The examples do what their first lines say, each started as it says there."""
 
 import asyncio
+import os
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
 from roost.client import PushFailed, open_connection
 from roost.testing import LiveNode
-from tests.e2e.node import ROOT
+from tests.e2e.node import ROOT, Node, wait_for
 
 LIMIT = 30.0
 
@@ -67,3 +71,32 @@ async def test_a_job_is_worked_on_elsewhere_and_tells_how_far_it_is() -> None:
         finally:
             worker.kill()
             worker.communicate()
+
+
+@pytest.mark.parametrize(
+    ("example", "expected"), [("cursors", "serving examples.cursors"), ("jobs", "waiting for jobs")]
+)
+def test_one_command_starts_an_example(example: str, expected: str) -> None:
+    """What `make run EXAMPLE=...` starts, found by make itself."""
+    node = Node()
+    make = ["make", "-n", "-o", ".venv/run", "-o", ".venv/examples", "run", f"EXAMPLE={example}"]
+    printed = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    command = printed[printed.index("honcho") :].split()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**node.environment, "EXAMPLE": example, "PATH": path}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=node.log, stderr=node.log)
+    try:
+        wait_for(lambda: expected in node.logged(), expected, node.logged)
+        assert "Traceback" not in node.logged()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        node.stop()
+
+
+def test_every_example_is_told_of_with_its_command() -> None:
+    told = set(
+        re.findall(r"^\| `(\w+)\.py` \| `make run(?: EXAMPLE=\1)?` \|", (ROOT / "docs/examples.md").read_text(), re.M)
+    )
+    served = {path.stem for path in (ROOT / "examples").glob("*.py") if "\nendpoint = " in path.read_text()}
+    assert told == served - {"playground"}
