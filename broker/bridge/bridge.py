@@ -5,7 +5,6 @@ The shell tells it what happened, hands the engine what `batch` answers, and car
 when it is gone, all is said again in the next one.
 """
 
-from enum import Enum
 from typing import Final
 
 import msgspec
@@ -14,8 +13,10 @@ from roost.broker.bridge.acceptance import refusal
 from roost.broker.bridge.buckets import Buckets, Changes
 from roost.broker.bridge.canary import Canary
 from roost.broker.bridge.incoming import DIRECT
+from roost.broker.bridge.linkage import Linkage
 from roost.broker.bridge.members import Member, Members
 from roost.broker.bridge.outgoing import Outgoing, ToSend
+from roost.broker.bridge.spreading import Spreading
 from roost.broker.bridge.subjects import Subjects
 from roost.broker.bridge.wire import (
     MAX_HEAD_BYTES,
@@ -27,6 +28,8 @@ from roost.broker.bridge.wire import (
     Goodbye,
     Message,
     Origin,
+    Probe,
+    Probed,
     Publishes,
     Question,
     Unreadable,
@@ -45,17 +48,6 @@ TOPIC_BYTES: Final = 4096
 """Room for topic and event in a message of the engine's greatest size."""
 PAYLOAD_UNTIL_CONNECTED: Final = 1024 * 1024
 """What the engine's greatest message is taken to be before it was ever reached."""
-
-
-class Linkage(Enum):
-    """How far the way to the other nodes is."""
-
-    AWAY = 1
-    SUBSCRIBING = 2
-    """Connected; the engine has not confirmed all that we had listened to."""
-    REJOINING = 3
-    """We hear; the others may not hear us yet."""
-    OPEN = 4
 
 
 class Bridge:
@@ -89,6 +81,7 @@ class Bridge:
         self._again = again
         self._own_bytes = msgspec.msgpack.encode(origin)
         self._buckets = Buckets()
+        self._spreading, self._spreads = Spreading(), False
         self._max_message = PAYLOAD_UNTIL_CONNECTED
         self._told: Listening | None = None
         self._control: list[ToSend] = []
@@ -126,7 +119,9 @@ class Bridge:
     def listening(self) -> Listening | None:
         """What the workers are to be told, if it is another than last."""
         wanted = self._buckets.wanted
-        heard = wanted if self.linkage is Linkage.AWAY else wanted & self._buckets.heard
+        heard = wanted
+        if self.linkage is not Linkage.AWAY:
+            heard &= self._buckets.heard - self._spreading.waiting(self.members.there())
         told = Listening(
             self._buckets.versions,
             pack_buckets(heard),
@@ -145,8 +140,9 @@ class Bridge:
 
     # The engine
 
-    def connected(self, max_message: int, now: float) -> None:
-        """There is a connection; nothing is subscribed in it yet."""
+    def connected(self, max_message: int, now: float, *, spreads: bool = False) -> None:
+        """There is a connection; nothing is subscribed in it yet. `spreads`: the engine is of several servers."""
+        self._spreads = spreads
         self._max_message = max_message
         self.reconnects += 1
         self._canary.connected()
@@ -159,11 +155,15 @@ class Bridge:
     def subscribed(self, buckets: list[int]) -> None:
         """The engine has confirmed these."""
         # What was still under way from an earlier subscription says nothing about a new one.
-        self.members.forget(self._buckets.subscribed(buckets))
+        fresh = self._buckets.subscribed(buckets)
+        self.members.forget(fresh)
+        if self._spreads and fresh:
+            self._spreading.began(fresh)
+            self._probe()
 
     def resubscribed(self, now: float) -> None:
         """The engine has confirmed all that was asked first in this connection: beats and what is for this node too."""
-        self._awaited = {member.origin.node_id for member in self.members.all() if member.up} | self._awaited
+        self._awaited = self.members.there() | self._awaited
         self._rejoin_beats = 0
         self._said_hello = False
         self._beat_due = self._asks = True
@@ -172,8 +172,9 @@ class Bridge:
     def lost(self, now: float) -> None:
         """The connection is gone."""
         self.members.interrupted(self._buckets.heard)
-        self._awaited |= {member.origin.node_id for member in self.members.all() if member.up}
+        self._awaited |= self.members.there()
         self._buckets.lost()
+        self._spreading.lost()
         self._control.clear()
         self.outgoing.lost()
         self._enter(Linkage.AWAY, now)
@@ -215,6 +216,7 @@ class Bridge:
         if self.linkage is Linkage.AWAY:
             return False
         self._beat_due = True
+        self._probe()
         if self.linkage is Linkage.REJOINING:
             self._rejoin_beats += 1
         if not self._canary.tick():
@@ -291,23 +293,19 @@ class Bridge:
 
     def _beat(self, now: float) -> ToSend:
         numbers, directs = self.outgoing.settled()
-        beat = Beat(
-            self.origin,
-            self._canary.send(now),
-            OLDEST,
-            NEWEST,
-            self._release,
-            numbers,
-            directs,
-            self._asks,
-            self.on_trial,
-        )
+        number, asks = self._canary.send(now), self._asks
+        beat = Beat(self.origin, number, OLDEST, NEWEST, self._release, numbers, directs, asks, self.on_trial)
         self._beat_due = self._asks = False
         self._said_hello = True
         return ToSend(self._subjects.everybody, encode(beat))
 
     def _tell(self, node: str, message: Message) -> None:
         self._control.append(ToSend(self._subjects.node(node), encode(message, self._version())))
+
+    def _probe(self) -> None:
+        if (question := self._spreading.question()) is not None:
+            probe = Probe(self.origin, *question)
+            self._control.append(ToSend(self._subjects.everybody, encode(probe, self._version())))
 
     def _gives_way_to(self, namesake: Origin, *, on_trial: bool) -> bool:
         """Of two that ask at the same time, one does."""
@@ -357,6 +355,13 @@ class Bridge:
                 self.questions.append(message)
             case Answer():
                 self.answers.append(message)
+            case Probe(_, number, buckets):
+                numbers, _ = self.outgoing.settled()
+                told = {bucket: numbers.get(bucket, 0) for bucket in buckets}
+                self._tell(member.origin.node, Probed(self.origin, number, told))
+            case Probed(_, number, numbers):
+                for bucket in self._spreading.answered(member.origin.node_id, number):
+                    member.incoming.begin(bucket, numbers.get(bucket, 0))
 
     def _take(self, member: Member, bucket: int, first: int, crossings: list[Crossing]) -> None:
         known, lost, uncertain = member.incoming.publishes(bucket, first, len(crossings))

@@ -46,6 +46,9 @@ class Connection(Protocol):
 
     max_message: int
     """Bytes that one message may have."""
+    spreads: bool
+    """Whether the engine is of several servers, so that one may confirm a subscription before the others know of it.
+    It tells them of it before it hands on what is published by this connection behind it."""
 
     async def subscribe(self, subjects: list[str]) -> None:
         """Returns when the engine has confirmed: whatever it takes from now on comes.

@@ -45,6 +45,10 @@ class Incoming:
         self._seen[bucket] = max(seen, last)
         return Verdict(0, max(0, last - seen), uncertain)
 
+    def begin(self, bucket: int, last: int) -> None:
+        """What comes after `last` is missed if it does not come, and nothing before it."""
+        self._seen[bucket] = max(self._seen.get(bucket, 0), last)
+
     def told(self, numbers: dict[int, int]) -> None:
         """What a beat says of all buckets."""
         self._told = numbers

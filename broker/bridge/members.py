@@ -61,6 +61,10 @@ class Members:
         """Those that are there, by name."""
         return {member.origin.node: member for member in self._members.values() if member.up}
 
+    def there(self) -> set[str]:
+        """Those that are there, by node id."""
+        return {node_id for node_id, member in self._members.items() if member.up}
+
     def knows(self, node: str) -> bool:
         """Whether a node of that name was ever heard."""
         return any(member.origin.node == node for member in self._members.values())

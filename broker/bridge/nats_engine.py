@@ -77,6 +77,7 @@ class NatsConnection:
         self, url: str, options: dict[str, Any], received: Callable[[bytes], None], lost: Callable[[], None]
     ) -> None:
         self.max_message = 0
+        self.spreads = False
         self._url = url
         self._options = options
         self._received = received
@@ -120,6 +121,7 @@ class NatsConnection:
                 raise EngineRefuses(f"{where} does not accept the credentials") from None
             raise EngineAway(f"{where}: {str(error) or type(error).__name__}") from None
         self.max_message = self._client.max_payload
+        self.spreads = "cluster" in self._client._server_info  # noqa: SLF001 - the library tells it nobody
         self._watching = asyncio.ensure_future(self._watch())
 
     async def subscribe(self, subjects: list[str]) -> None:

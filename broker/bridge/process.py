@@ -151,7 +151,7 @@ class BridgeProcess:
         """From its beginning to its end. Raises EngineAway if there was none, EngineRefuses."""
         self._lost.clear()
         connection = await self._engine.connect(self._received, self._lost.set)
-        self._bridge.connected(connection.max_message, self._loop.time())
+        self._bridge.connected(connection.max_message, self._loop.time(), spreads=connection.spreads)
         tasks = [asyncio.ensure_future(one) for one in (self._subscribe(connection), self._send(connection))]
         self._connection = connection
         ended = asyncio.ensure_future(self._lost.wait())

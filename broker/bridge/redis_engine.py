@@ -55,6 +55,7 @@ class RedisConnection:
     """One connection: to the server two, since one that is subscribed does nothing else."""
 
     max_message = MAX_MESSAGE
+    spreads = False
 
     def __init__(
         self, url: str, tls: dict[str, Any], received: Callable[[bytes], None], lost: Callable[[], None]

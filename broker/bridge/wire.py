@@ -109,7 +109,22 @@ class Answer(_Message, tag=6, frozen=True):
     refused: str = ""
 
 
-Message = Publishes | Directs | Beat | Goodbye | Question | Answer
+class Probe(_Message, tag=7, frozen=True):
+    """To everybody: who hears this publishes in these buckets for the sender, too, from then on."""
+
+    number: _Number
+    buckets: list[_Bucket]
+
+
+class Probed(_Message, tag=8, frozen=True):
+    """To the node that asked: it was heard."""
+
+    number: _Number
+    numbers: dict[_Bucket, _Number]
+    """By bucket: the last publish that was sent before this, or that will never be."""
+
+
+Message = Publishes | Directs | Beat | Goodbye | Question | Answer | Probe | Probed
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)

@@ -9,7 +9,9 @@ from typing import Self
 class Partition:
     """Forwards TCP to a port of this machine, until it is told not to."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, delay: float = 0.0) -> None:
+        """`delay`: seconds that everything takes, either way."""
+        self._delay = delay
         self.port = 0
         """Where it listens."""
         self._to = port
@@ -65,6 +67,7 @@ class Partition:
         with suppress(OSError):
             while data := await reader.read(65_536):
                 await asyncio.to_thread(self._open.wait)
+                await asyncio.sleep(self._delay)
                 writer.write(data)
                 await writer.drain()
             writer.close()

@@ -4,7 +4,8 @@ import random
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
-from roost.broker.bridge.bridge import Bridge, Linkage
+from roost.broker.bridge.bridge import Bridge
+from roost.broker.bridge.linkage import Linkage
 from roost.broker.bridge.outgoing import ToSend
 from roost.broker.bridge.subjects import Subjects
 from roost.broker.bridge.wire import Origin

@@ -4,14 +4,15 @@ from typing import Any
 
 import msgspec
 
-from roost.broker.bridge.bridge import REJOIN_BEATS, Bridge, Linkage
+from roost.broker.bridge.bridge import REJOIN_BEATS, Bridge
 from roost.broker.bridge.canary import DEAF_BEATS
+from roost.broker.bridge.linkage import Linkage
 from roost.broker.bridge.members import DOWN_BEATS, MAX_GONE, MAX_NODES
 from roost.broker.bridge.outgoing import ToSend
 from roost.broker.bridge.subjects import Subjects
-from roost.broker.bridge.wire import Beat, Directs, Goodbye, Message, Origin, Publishes, decode, encode
+from roost.broker.bridge.wire import Beat, Directs, Goodbye, Message, Origin, Probe, Probed, Publishes, decode, encode
 from roost.shared.bus import Form
-from roost.shared.cluster import EngineState, Interest, MessagesLost, NodeDown, NodeUp
+from roost.shared.cluster import EngineState, Interest, Listening, MessagesLost, NodeDown, NodeUp
 from roost.shared.crossing import (
     Crossing,
     bucket_of,
@@ -46,9 +47,10 @@ class Rig:
         self.bridge = Bridge(origin("a"), SUBJECTS, 10**6, "0.1", 0.0, again=again)
         self.bridge.accepted()
         self.now = 0.0
+        self.listening: Listening
 
-    def connect(self) -> None:
-        self.bridge.connected(MAX_MESSAGE, self.now)
+    def connect(self, *, spreads: bool = False) -> None:
+        self.bridge.connected(MAX_MESSAGE, self.now, spreads=spreads)
         self.bridge.subscribed(self.bridge.changes().subscribe)
         self.bridge.resubscribed(self.now)
 
@@ -68,6 +70,11 @@ class Rig:
             if subject == SUBJECTS.everybody:
                 self.bridge.received(data, self.now)
         return batch
+
+    def listens_to(self, bucket: int) -> bool:
+        if (told := self.bridge.listening()) is not None:
+            self.listening = told
+        return bucket in unpack_buckets(self.listening.buckets)
 
     def tick(self) -> bool:
         self.now += 1
@@ -229,6 +236,57 @@ class TestListening:
         assert told is not None
         assert unpack_buckets(told.buckets) == {ROOM}
         assert rig.bridge.changes() == ([], [])
+
+    def test_of_several_servers_all_nodes_behind_them_must_have_said_that_they_know(self) -> None:
+        rig = Rig()
+        rig.connect(spreads=True)
+        rig.send()
+        rig.hear(beat(origin()), beat(origin("c")))
+        rig.want(ROOM)
+        rig.bridge.subscribed(rig.bridge.changes().subscribe)
+        assert not rig.listens_to(ROOM)
+        sent = [decode(data) for _, data in rig.send()]
+        assert sent == [Probe(origin("a"), 1, [ROOM])]
+        rig.hear(Probed(origin(), 1, {ROOM: 5}))
+        assert not rig.listens_to(ROOM)
+        rig.tick()
+        assert Probe in rig.kinds()  # who was not there yet is asked again
+        rig.hear(Probed(origin("c"), 1, {ROOM: 0}))
+        assert rig.listens_to(ROOM)
+        assert rig.kinds() == []
+        rig.tick()
+        assert rig.kinds() == [Beat]
+        rig.bridge.take_news()
+        # What b had published before it knew is not missed, what comes then is.
+        rig.hear(publishes(origin(), 7))
+        assert rig.bridge.take_news() == [MessagesLost("b", 1)]
+
+    def test_who_goes_meanwhile_is_not_waited_for(self) -> None:
+        rig = Rig()
+        rig.connect(spreads=True)
+        rig.hear(beat(origin()))
+        rig.want(ROOM)
+        rig.bridge.subscribed(rig.bridge.changes().subscribe)
+        assert not rig.listens_to(ROOM)
+        rig.hear(Goodbye(origin()))
+        assert rig.listens_to(ROOM)
+
+    def test_who_is_asked_says_from_where_on_it_publishes_for_the_other(self) -> None:
+        rig = Rig()
+        rig.connect()
+        rig.send()
+        rig.hear(beat(origin()))
+        for _ in range(3):
+            rig.publish()
+        rig.send()
+        rig.publish()
+        rig.hear(Probe(origin(), 4, [ROOM, (ROOM + 1) % 1024]))
+        batch = rig.send()
+        assert (batch[0].subject, decode(batch[0].data)) == (
+            SUBJECTS.node("b"),
+            Probed(origin("a"), 4, {ROOM: 3, (ROOM + 1) % 1024: 0}),
+        )
+        assert [type(decode(data)) for _, data in batch[1:]] == [Publishes]
 
     def test_what_is_not_wanted_is_not_delivered(self) -> None:
         rig = Rig()

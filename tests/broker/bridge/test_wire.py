@@ -15,6 +15,8 @@ from roost.broker.bridge.wire import (
     Goodbye,
     Message,
     Origin,
+    Probe,
+    Probed,
     Publishes,
     Question,
     Unreadable,
@@ -45,6 +47,8 @@ messages = st.one_of(
     st.just(Goodbye(ORIGIN)),
     st.builds(Question, st.just(ORIGIN), numbers, st.binary()),
     st.builds(Answer, st.just(ORIGIN), numbers, st.binary(), st.text()),
+    st.builds(Probe, st.just(ORIGIN), numbers, st.lists(st.integers(0, 1023))),
+    st.builds(Probed, st.just(ORIGIN), numbers, st.dictionaries(st.integers(0, 1023), numbers)),
 )
 
 
