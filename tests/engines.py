@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.limits import LIMIT
+from tests.ports import free_port
+
 NATS_SERVER = str(Path(sys.executable).with_name("nats-server"))
 REDIS_SERVER = shutil.which("redis-server")
 WHY_NO_REDIS = "" if REDIS_SERVER else "there is no redis-server here (Debian: apt-get install redis-server)"
-START_LIMIT = 10.0
-"""Seconds in which a server listens."""
 
 
 class EngineServer:
@@ -26,7 +27,7 @@ class EngineServer:
 
     def __init__(self, *options: str) -> None:
         self.options = options
-        self.port = _free_port()
+        self.port = free_port()
         self.directory = Path(tempfile.gettempdir()) / f"roost-engine-{os.getpid()}-{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +42,7 @@ class EngineServer:
         self.directory.mkdir(exist_ok=True)
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.directory)
-        deadline = time.monotonic() + START_LIMIT
+        deadline = time.monotonic() + LIMIT
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return self
@@ -89,10 +90,3 @@ class RedisServer(EngineServer):
     def command(self) -> list[str]:
         assert REDIS_SERVER is not None
         return [REDIS_SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self.options]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -37,7 +37,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.timeout(120)
 def test_an_application_with_a_shared_folder_of_its_own_runs_unchanged(wheel: Path, tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / name).mkdir()
@@ -86,7 +85,6 @@ def test_the_wheel_holds_what_is_no_code_too(wheel: Path) -> None:
     assert "roost = roost.testing.plugin" in entry_points
 
 
-@pytest.mark.timeout(120)
 def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     make = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
     made = subprocess.run(

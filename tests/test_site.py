@@ -13,7 +13,6 @@ import roost.client
 import roost.testing
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.timeout(120)
 NOT_DOCUMENTED = {"roost.__version__"}
 
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.node import Node
-from tests.e2e.wire_client import LIMIT, WireClient, client_frame
+from tests.e2e.wire_client import WireClient, client_frame
+from tests.limits import LIMIT
 
 HEARTBEAT = json.dumps([None, "7", "phoenix", "heartbeat", {}]).encode()
 ANSWER = [None, "7", "phoenix", "phx_reply", {"status": "ok", "response": {}}]

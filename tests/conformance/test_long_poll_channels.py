@@ -10,9 +10,10 @@ import pytest
 
 from tests.applications.polled import WINDOW
 from tests.conformance.test_connecting import SECRET, Log
-from tests.e2e.http import LIMIT, request, upgrade
+from tests.e2e.http import request, upgrade
 from tests.e2e.long_poll import NDJSON, LongPollClient, Message, body_of
 from tests.e2e.node import Node
+from tests.limits import LIMIT
 
 VERSIONS = ("1.0.0", "2.0.0")
 each_version = pytest.mark.parametrize("vsn", VERSIONS)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.http import LIMIT, request, upgrade
+from tests.e2e.http import request, upgrade
 from tests.e2e.long_poll import NDJSON, LongPollClient, body_of
 from tests.e2e.node import Node
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,7 @@ from websockets.typing import Subprotocol
 
 from tests.e2e.http import request, upgrade
 from tests.e2e.node import Node, wait_for
-
-LIMIT = 10.0
-"""Seconds in which a message arrives."""
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")

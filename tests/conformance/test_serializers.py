@@ -14,8 +14,7 @@ from tests.e2e.http import upgrade
 from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient
-
-LIMIT = 10.0
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.e2e.phoenix_js import JS
+from tests.limits import LIMIT
 
 CHROMIUM = shutil.which("chromium")
 WHY_NOT: str | None = (
@@ -16,8 +17,6 @@ WHY_NOT: str | None = (
     else "the tests in a browser need Debian's chromium, Node and `make`'s npm packages"
 )
 """Why these tests are skipped; None if they are not."""
-LIMIT = 20.0
-"""Seconds in which anything that is asked of the browser is done."""
 
 
 class Chromium:

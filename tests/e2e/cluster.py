@@ -1,19 +1,14 @@
 """Several nodes on one machine, each with its own run directory and port, over a real engine."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
-from roost.node import ask_node
 from roost.shared.cluster import AskCluster, ClusterStatus, NodeRow
-from roost.shared.control import AskStatus, Message, NodeStatus
-from roost.shared.failures import CannotStart
 from tests.e2e.node import ROOST, Node, children, wait_for
 from tests.engines import EngineServer
 
-T = TypeVar("T")
 PLAYGROUND = "examples.playground:endpoint"
 
 
@@ -34,32 +29,16 @@ def cluster(engine: EngineServer, *names: str, app: str = PLAYGROUND, **settings
             running.callback(node.stop)
             start(node)
         for node in nodes:
-            wait_for(lambda node=node: serves(node), "the node serves", node.logged)  # type: ignore[misc]
+            node.wait_until_serving()
         meet(*nodes)
         yield nodes
         list(pool.map(Node.stop_processes, nodes))
 
 
 def start(node: Node) -> None:
-    """Start both processes; `serves` tells when clients can connect."""
+    """Start both processes; `wait_until_serving` returns when clients can connect."""
     node.start_broker()
     node.gateway = node.spawn(ROOST, "gateway", node.app)
-
-
-def ask(node: Node, question: Message, answer: type[T]) -> T | None:
-    """What the node's broker answers; None while it does not. It is a thread that asks, for tests with a loop."""
-    with ThreadPoolExecutor() as pool:
-        try:
-            return pool.submit(ask_node, str(node.run_dir), question, answer).result()
-        except CannotStart:
-            return None
-
-
-def serves(node: Node) -> bool:
-    """Whether all workers serve."""
-    status = ask(node, AskStatus(), NodeStatus)
-    workers = status.gateway.workers if status is not None and status.gateway is not None else ()
-    return len(workers) == int(node.environment["ROOST_WORKERS"]) and all(worker.serving for worker in workers)
 
 
 def name_of(node: Node) -> str:
@@ -76,7 +55,7 @@ def meet(*nodes: Node) -> None:
 
 def cluster_status(node: Node) -> ClusterStatus | None:
     """What its bridge knows, None while there is none."""
-    return ask(node, AskCluster(), ClusterStatus)
+    return node.answer(AskCluster(), ClusterStatus)
 
 
 def await_status(node: Node, says: Callable[[ClusterStatus], bool]) -> ClusterStatus:
@@ -102,11 +81,13 @@ def await_row(node: Node, other: str, says: Callable[[NodeRow], bool]) -> NodeRo
 def bridge_pid(node: Node) -> int:
     """The process of a node's bridge."""
     assert node.broker is not None
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        for pid in children(node.broker.pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as line:
-                if b"roost.broker.bridge.process" in line.read():
-                    return pid
-        time.sleep(0.02)
-    raise AssertionError(f"no bridge\n{node.logged()}")
+    broker = node.broker.pid
+
+    def bridges() -> list[int]:
+        with suppress(FileNotFoundError):  # one of them has just ended
+            lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(broker)}
+            return [pid for pid, line in lines.items() if b"roost.broker.bridge.process" in line]
+        return []
+
+    wait_for(lambda: bool(bridges()), "there is a bridge", node.logged)
+    return bridges()[0]

@@ -14,9 +14,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.e2e.raw import RawClient
 from tests.e2e.test_metrics import WatchedNode
-
-LIMIT = 15.0
-"""Seconds in which anything that is waited for happens."""
+from tests.limits import LIMIT
 
 
 class DashboardClient:

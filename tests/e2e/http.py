@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import httptools
 
-LIMIT = 10.0
-"""Seconds in which a response is whole."""
+from tests.limits import LIMIT
+
 UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",

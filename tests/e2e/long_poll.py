@@ -5,7 +5,8 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.e2e.http import LIMIT, Response, request
+from tests.e2e.http import Response, request
+from tests.limits import LIMIT
 
 NDJSON = "application/x-ndjson"
 Message = list[Any]

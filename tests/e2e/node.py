@@ -4,18 +4,26 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import msgspec
+
+from roost.node import ask_node
+from roost.shared.control import AskStatus, Message, NodeStatus
+from roost.shared.failures import CannotStart
+from tests.ports import free_port
+
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 ROOST = str(Path(sys.executable).with_name("roost"))
-START_LIMIT = 60.0
+START_LIMIT = 120.0
 """Seconds in which a node starts, on a machine that runs other tests beside it."""
 
 
@@ -87,21 +95,41 @@ class Node:
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
+    def answer(self, question: Message, answer: type[T]) -> T | None:
+        """What the broker answers; None while it does not. It is a thread that asks, for tests with a loop."""
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                return pool.submit(ask_node, str(self.run_dir), question, answer).result()
+            except CannotStart:
+                return None
+
     def status(self) -> Any:
-        return self.ask("status", "--over", "0")
+        """What `roost status --json` tells, once no process is silent: on a busy machine one may be late to answer."""
+        found: NodeStatus | None = None
+
+        def whole() -> bool:
+            nonlocal found
+            found = self.answer(AskStatus(), NodeStatus)
+            if found is None or found.silent:
+                return False
+            return self.gateway is None if found.gateway is None else not found.gateway.silent
+
+        wait_for(whole, "all processes tell how they are", lambda: f"{found}\n{self.logged()}")
+        return json.loads(msgspec.json.encode(found))
+
+    def serves(self) -> bool:
+        """Whether every worker does."""
+        status = self.answer(AskStatus(), NodeStatus)
+        workers = status.gateway.workers if status is not None and status.gateway is not None else ()
+        return len(workers) == int(self.environment["ROOST_WORKERS"]) and all(worker.serving for worker in workers)
 
     def wait_until_serving(self) -> None:
         """Wait until every worker serves."""
-        workers = int(self.environment["ROOST_WORKERS"])
 
         def serving() -> bool:
             if self.gateway is not None and self.gateway.poll() is not None:
                 raise AssertionError(f"the gateway exited:\n{self.logged()}")
-            result = self.run("status", "--json", "--over", "0")
-            if result.returncode != 0:
-                return False
-            gateway = json.loads(result.stdout)["gateway"]
-            return gateway is not None and sum(worker["serving"] for worker in gateway["workers"]) == workers
+            return self.serves()
 
         wait_for(serving, "the node serves", self.logged)
 
@@ -145,14 +173,6 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def children(pid: int) -> list[int]:

@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+from tests.limits import LIMIT
+
 JS = Path(__file__).parents[1] / "js"
 WHY_NOT: str | None = (
     None
@@ -15,8 +17,6 @@ WHY_NOT: str | None = (
     else "the tests with the official phoenix.js need Node and `make`'s npm packages"
 )
 """Why these tests are skipped; None if they are not."""
-LIMIT = 10.0
-"""Seconds in which anything that is waited for happens."""
 
 Seen = dict[str, Any]
 

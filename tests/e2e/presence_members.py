@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.e2e.node import Node
 from tests.e2e.phoenix_js import Channel, Client, PhoenixJs
+from tests.limits import LIMIT
 
 Picture = dict[str, list[str]]
 """By key the references, sorted."""
-LIMIT = 20.0
 
 
 class Member:

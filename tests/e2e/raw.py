@@ -12,8 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Close, Frame, Opcode
 from websockets.uri import parse_uri
 
-LIMIT = 10.0
-"""Seconds in which a frame arrives."""
+from tests.limits import LIMIT
 
 
 class RawClient:

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from roost.client import open_connection
-from tests.e2e.node import Node, free_port, wait_for
+from tests.e2e.node import Node, wait_for
 from tests.guides.blocks import blocks
-
-LIMIT = 30.0
+from tests.limits import LIMIT
+from tests.ports import free_port
 
 
 class NodeWithApi(Node):

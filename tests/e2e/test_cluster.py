@@ -9,7 +9,7 @@ import pytest
 from roost.shared.cluster import AskNode, EngineState
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.envelopes import encode_message
-from tests.e2e.cluster import ask, await_row, await_status, cluster, cluster_node, name_of
+from tests.e2e.cluster import await_row, await_status, cluster, cluster_node, name_of
 from tests.e2e.node import Node, kill, wait_for
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.engines import NatsServer
@@ -68,11 +68,11 @@ def test_status_shows_the_cluster(nodes: list[Node]) -> None:
 def test_a_question_to_another_node_is_answered_as_if_it_was_asked_there(nodes: list[Node]) -> None:
     for node in nodes:
         question = AskNode(name_of(nodes[2]), encode_message(AskStatus()))
-        answer = ask(node, question, NodeStatus)
+        answer = node.answer(question, NodeStatus)
         assert answer is not None
         assert answer.cluster is not None
         assert answer.cluster.node == name_of(nodes[2])
-    assert ask(nodes[0], AskNode("nobody", encode_message(AskStatus())), NodeStatus) is None
+    assert nodes[0].answer(AskNode("nobody", encode_message(AskStatus())), NodeStatus) is None
 
 
 def test_nodes_that_go(nodes: list[Node]) -> None:

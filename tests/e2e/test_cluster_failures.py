@@ -9,7 +9,6 @@ import pytest
 from roost.shared.cluster import EngineState
 from roost.shared.control import AskResharding, ReshardingStatus
 from tests.e2e.cluster import (
-    ask,
     await_row,
     await_status,
     bridge_pid,
@@ -153,7 +152,7 @@ async def test_shards_are_scaled_meanwhile(running: Running, phoenix: PhoenixJs)
     say(here, range(2000, 2100))
     await there.hears("new_msg", number_payload(2099))
     assert heard(there) == list(range(2100))
-    assert ask(running.there, AskResharding(), ReshardingStatus) is not None
+    assert running.there.answer(AskResharding(), ReshardingStatus) is not None
 
 
 def test_a_node_starts_without_its_engine_and_ends_with_a_sentence_if_it_is_not_let_in() -> None:

@@ -20,8 +20,9 @@ from tests.e2e.cluster import bridge_pid, cluster
 from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, kill
 from tests.e2e.phoenix_js import Channel, PhoenixJs
-from tests.e2e.presence_members import LIMIT, Member, agree
+from tests.e2e.presence_members import Member, agree
 from tests.engines import NatsServer
+from tests.limits import LIMIT
 
 APP = "tests.applications.clustered:endpoint"
 SECRET = "abcdefgh" * 8

@@ -3,8 +3,7 @@
 from urllib.parse import urlsplit
 
 from roost.shared.cluster import EngineState
-from tests.e2e.cluster import await_row, await_status, cluster_node, cluster_status, meet, serves, start
-from tests.e2e.node import wait_for
+from tests.e2e.cluster import await_row, await_status, cluster_node, cluster_status, meet, start
 from tests.e2e.partition import Partition
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.engines import NatsServer
@@ -18,7 +17,7 @@ async def test_both_sides_go_on_and_find_each_other_again(phoenix: PhoenixJs) ->
             for node in (here, there):
                 start(node)
             for node in (here, there):
-                wait_for(lambda node=node: serves(node), "the node serves", node.logged)  # type: ignore[misc]
+                node.wait_until_serving()
             meet(here, there)
             one = await (await phoenix.connect(here.url)).join("room:cut")
             other = await (await phoenix.connect(there.url)).join("room:cut")

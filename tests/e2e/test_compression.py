@@ -21,10 +21,9 @@ from tests.e2e.node import Node
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.e2e.raw import RawClient
 from tests.e2e.wire_client import WireClient, client_frame
+from tests.limits import LIMIT
 from tests.shared.compressed import compress
 
-LIMIT = 10.0
-"""Seconds in which a message arrives."""
 LARGE = {"text": "all work and no play makes jack a dull boy " * 50}
 SMALL = {"text": "hello"}
 OFFER = "permessage-deflate; client_max_window_bits"

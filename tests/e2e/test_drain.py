@@ -15,10 +15,8 @@ from tests.e2e.http import request, upgrade
 from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.e2e.raw import RawClient, UnreadClient
+from tests.limits import LIMIT
 
-pytestmark = pytest.mark.timeout(120)
-LIMIT = 20.0
-"""Seconds in which anything that is waited for happens."""
 SOCKET = "/socket/websocket?vsn=2.0.0"
 
 

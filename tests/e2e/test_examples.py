@@ -14,8 +14,7 @@ import pytest
 from roost.client import PushFailed, open_connection
 from roost.testing import LiveNode
 from tests.e2e.node import ROOT, Node, wait_for
-
-LIMIT = 30.0
+from tests.limits import LIMIT
 
 
 async def test_cursors_are_seen_by_the_others() -> None:

@@ -24,8 +24,7 @@ from roost.client import ChannelEnded, open_connection
 from roost.client.connection import Connection, websocket_url
 from roost.starlette import starlette_session
 from roost.testing import LiveNode, connect_info
-
-LIMIT = 20.0
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from roost.shared.message_limits import MAX_FIELD_BYTES
 from tests.e2e.http import request, upgrade
 from tests.e2e.node import Node, wait_for
-
-LIMIT = 10.0
-"""Seconds in which anything that is waited for happens."""
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")

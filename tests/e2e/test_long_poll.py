@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.test_connecting import Log
-from tests.e2e.http import LIMIT, request
+from tests.e2e.http import request
 from tests.e2e.long_poll import NDJSON, LongPollClient
 from tests.e2e.node import Node, kill
 from tests.e2e.phoenix_js import PhoenixJs
+from tests.limits import LIMIT
 
 ONLY: dict[str, Any] = {"transport": "longpoll"}
 FALLBACK: dict[str, Any] = {"transport": "blocked", "longPollFallbackMs": 2000}

@@ -14,12 +14,13 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
 from tests.e2e.http import Response, request
-from tests.e2e.node import Node, free_port, kill
+from tests.e2e.node import Node, kill
 from tests.e2e.raw import RawClient, UnreadClient
+from tests.limits import LIMIT
+from tests.ports import free_port
 
 CLIENTS = 20
 MESSAGES = 25
-LIMIT = 10.0
 Page = dict[str, list[tuple[dict[str, str], float]]]
 
 

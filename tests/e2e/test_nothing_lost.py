@@ -87,7 +87,7 @@ class Chaos:
         self.scaled.append(len(self.node.status()["map"]["epochs"].popitem()[1]))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_nothing_is_lost_while_shards_are_killed_and_scaled_and_a_worker_is_killed(big_node: Node) -> None:
     """300 clients on 3 workers, 20 of them publish; all faults would be named."""
     verify = subprocess.Popen(

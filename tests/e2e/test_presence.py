@@ -13,8 +13,6 @@ from tests.e2e.node import Node, kill, wait_for
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.e2e.presence_members import Member, agree, join_all
 
-pytestmark = pytest.mark.timeout(150)
-
 
 @pytest.fixture(scope="module")
 def three_workers() -> Iterator[Node]:

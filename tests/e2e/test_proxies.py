@@ -13,9 +13,8 @@ from websockets.exceptions import InvalidStatus
 from tests.e2e.http import UPGRADE, Response, request, upgrade
 from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, wait_for
+from tests.limits import LIMIT
 
-LIMIT = 10.0
-"""Seconds in which anything that is waited for happens."""
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
 ADA, BOB = {"X-Forwarded-For": "203.0.113.9:4711"}, {"X-Forwarded-For": "203.0.113.10"}
 SOCKET = "/socket/websocket?vsn=2.0.0"

@@ -12,7 +12,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from roost.client.connection import Connection, websocket_url
-from tests.e2e.node import ROOT, Node, free_port, wait_for
+from tests.e2e.node import ROOT, Node, wait_for
+from tests.ports import free_port
 
 GUIDE = ROOT / "docs" / "security.md"
 SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"

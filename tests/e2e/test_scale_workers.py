@@ -15,7 +15,6 @@ from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
 from tests.e2e.phoenix_js import Channel, PhoenixJs
 from tests.e2e.raw import RawClient
 
-pytestmark = pytest.mark.timeout(150)
 SCALE_LIMIT = 40.0
 """Seconds in which a change is done, on a machine that runs other tests beside it."""
 

@@ -12,8 +12,6 @@ from tests.e2e.node import Node, lives, wait_for
 from tests.e2e.phoenix_js import Channel, PhoenixJs
 from tests.e2e.test_channels import on_different_workers
 
-pytestmark = pytest.mark.timeout(150)
-
 STALL_LIMIT = 3.0
 KILLED = "did not answer for 3 s and was killed; starting it again"
 GRACE = 15.0

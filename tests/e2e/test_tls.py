@@ -13,11 +13,11 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.e2e.certificate import write_certificate
 from tests.e2e.http import request, upgrade
-from tests.e2e.node import Node, free_port
+from tests.e2e.node import Node
 from tests.e2e.raw import RawClient
+from tests.limits import LIMIT
+from tests.ports import free_port
 
-LIMIT = 10.0
-"""Seconds in which a frame arrives."""
 BIG = "x" * 1_000_000
 
 

@@ -22,8 +22,8 @@ from roost.node import connected_node
 from roost.shared.inspection import AskSlowestClients, SlowestClients
 from tests.e2e.node import ROOST, ROOT, Node, kill
 from tests.e2e.raw import RawClient, UnreadClient
+from tests.limits import LIMIT
 
-LIMIT = 15.0
 MEMBERS = 4
 MESSAGES = 60
 LINES, COLUMNS = 40, 132

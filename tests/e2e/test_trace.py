@@ -18,8 +18,8 @@ from roost.shared.trace import MAX_TRACES, Happened, TraceFilter
 from roost.shared.trace_session import TraceSession
 from tests.e2e.node import ROOST, Node
 from tests.e2e.raw import RawClient
+from tests.limits import LIMIT
 
-LIMIT = 15.0
 MEMBERS = 8
 
 

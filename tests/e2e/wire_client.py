@@ -13,8 +13,8 @@ from websockets.protocol import OPEN
 from websockets.typing import ExtensionName
 from websockets.uri import parse_uri
 
-LIMIT = 10.0
-"""Seconds in which a frame arrives."""
+from tests.limits import LIMIT
+
 MASK = b"\x11\xa2\x33\xc4"
 
 

@@ -6,8 +6,6 @@ from typing import Any, Final
 
 import uvloop
 
-LIMIT: Final = 5.0
-"""Seconds after which something that was to happen is taken not to."""
 KINDS: Final = ("asyncio", "uvloop")
 
 Scene = Callable[[], Awaitable[None]]

@@ -9,8 +9,7 @@ import pytest
 
 from roost.gateway.addresses import Reservation, listener, url
 from roost.shared.failures import CannotStart
-
-LIMIT = 5.0
+from tests.limits import LIMIT
 
 
 def has_ipv6() -> bool:

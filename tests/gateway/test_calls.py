@@ -8,9 +8,9 @@ import pytest
 from roost import CallFailed, ChannelAddress, Endpoint, UnknownNode
 from roost.gateway.cluster_news import hear_of_cluster
 from roost.shared.cluster import NodeDown
-from tests.gateway.loops import LIMIT
 from tests.gateway.test_local_bus import HallSocket, Wire, connected
 from tests.gateway.two_nodes import nodes
+from tests.limits import LIMIT
 
 
 def make() -> Endpoint:

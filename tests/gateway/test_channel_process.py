@@ -12,7 +12,8 @@ from roost.gateway.replies import Ok
 from roost.gateway.socket import Socket
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 
 
 class UserSocket(Socket):

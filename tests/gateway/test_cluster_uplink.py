@@ -16,7 +16,7 @@ from roost.shared.peer.audience import Subscription
 from roost.shared.run_directory import RunDirectory
 from roost.shared.shard_map import EMPTY
 from roost.shared.topics import BRIDGE
-from tests.gateway.loops import LIMIT
+from tests.limits import LIMIT
 from tests.shared.processes import short_directory
 
 

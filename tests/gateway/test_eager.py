@@ -9,7 +9,7 @@ import pytest
 
 from roost.gateway.eager import Runner
 from tests.gateway import loops
-from tests.gateway.loops import LIMIT
+from tests.limits import LIMIT
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
 

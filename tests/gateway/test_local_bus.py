@@ -21,9 +21,9 @@ from roost.gateway.turn import Turn
 from roost.shared.bus import Form, Lane
 from roost.shared.peer.audience import Subscription
 from roost.shared.peer.publish_log import PUBLISH_WINDOW
+from tests.limits import LIMIT
 
 INFO = ConnectInfo(PeerData("10.0.0.7", 1), Uri("http", "localhost", 80, "/", ""), Headers())
-LIMIT = 5.0
 
 
 class Wire(Transport):

@@ -13,7 +13,8 @@ from roost.gateway.site import Site
 from roost.gateway.socket import Socket
 from roost.shared.limits import Limits
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 
 SECRET = "abcdefgh" * 8
 

@@ -22,7 +22,8 @@ from roost.shared.frames import CloseCode, binary_frame, ping_frame, text_frame
 from roost.shared.peer.shard_link import Frames
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 
 BOUND = 10_000
 

@@ -14,9 +14,9 @@ from roost.gateway.runtime import Runtime
 from roost.gateway.site import Site
 from roost.shared.cluster import NodeDown
 from roost.shared.limits import Limits
-from tests.gateway.loops import LIMIT
 from tests.gateway.test_local_bus import HallSocket
 from tests.gateway.two_nodes import nodes
+from tests.limits import LIMIT
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 

@@ -9,7 +9,8 @@ from uvicorn import Config
 
 from roost.gateway.addresses import Reservation, listener
 from roost.gateway.server import HostedServer
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 
 QUEUED = 20
 

@@ -16,7 +16,8 @@ from roost.gateway.server import HostedServer
 from roost.gateway.site import Site
 from roost.shared.limits import Limits
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 from tests.load.wire import handshake
 
 CLIENTS = 5

@@ -13,8 +13,9 @@ from roost.gateway.websocket import MAX_FRAMES_A_TURN
 from roost.shared.frames import CloseCode
 from roost.shared.peer.shard_link import Frames, Handover
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
 from tests.gateway.test_websocket import HEARTBEAT, Connection, connected, numbered
+from tests.limits import LIMIT
 
 BOUND = 50_000
 

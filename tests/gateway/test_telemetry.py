@@ -15,8 +15,8 @@ from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, ClientTooSl
 from roost.shared.frames import CloseCode
 from roost.shared.serializer import V2, Raw
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT
 from tests.gateway.test_slow_clients import bounded, broadcast, closed_with
+from tests.limits import LIMIT
 
 
 def init(worker: int = 1) -> EndpointInit:

@@ -13,8 +13,8 @@ import uvloop
 
 from roost.gateway import watchdog
 from roost.gateway.watchdog import Call, Watchdog, culprit, stack
+from tests.limits import LIMIT
 
-LIMIT = 10.0
 LIBRARY = sysconfig.get_path("stdlib")
 PACKAGES = sysconfig.get_path("purelib")
 

@@ -24,7 +24,8 @@ from roost.shared.frames import CloseCode, text_frame
 from roost.shared.peer.shard_link import Frames, Handover
 from roost.shared.serializer import V2
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.loops import LIMIT, Play
+from tests.gateway.loops import Play
+from tests.limits import LIMIT
 
 HEARTBEAT = '[null,"%d","phoenix","heartbeat",{}]'
 

@@ -14,8 +14,7 @@ from roost.shared import trace_recorder
 from roost.shared.bus import TRACED, Form, Lane, Publish
 from roost.shared.trace import FollowTrace, Note, Published, TraceFilter
 from tests.gateway.lone_worker import lone_worker
-
-LIMIT = 10.0
+from tests.limits import LIMIT
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from roost.client import open_connection
 from roost.client.connection import Connection, websocket_url
 from roost.testing import ConnectRefused, JoinRefused, LiveNode, local_node
 from tests.guides.blocks import files, module_of
-
-LIMIT = 20.0
+from tests.limits import LIMIT
 
 
 async def test_from_phoenix() -> None:

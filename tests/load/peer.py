@@ -16,6 +16,7 @@ from tests.load.machine import family
 from tests.load.orders import Address
 from tests.load.scratch import NotInstalled, Scratch
 from tests.load.server import ServerProcess, Started
+from tests.ports import free_port
 
 PROGRAMS: Final = Path(__file__).parent / "peers"
 NGINX_STATE: Final = Path("/var/lib/nginx")
@@ -66,7 +67,7 @@ class PeerServer(Started):
         super().__init__()
         self.name = peer.name
         self.dialect = peer.dialect
-        self.address = Address(_HOST, _free_port(), peer.path)
+        self.address = Address(_HOST, free_port(), peer.path)
         self._peer = peer
         self._scratch = scratch
 
@@ -94,12 +95,6 @@ class PeerServer(Started):
     def _listens(self) -> bool:
         with socket.socket() as visitor:
             return visitor.connect_ex((_HOST, self.address.port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server((_HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 # What there is

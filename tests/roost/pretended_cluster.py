@@ -12,8 +12,7 @@ from roost.shared.control import Message
 from roost.shared.envelopes import decode_message
 from roost.shared.link import Link, Refused
 from roost.shared.run_directory import RunDirectory
-
-LIMIT = 10.0
+from tests.limits import LIMIT
 
 
 class PretendedCluster:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import roost
-from tests.shared.processes import LIMIT, ROOT
+from tests.limits import LIMIT
+from tests.shared.processes import ROOT
 
 
 @pytest.mark.parametrize("name", roost.__all__)

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.limits import LIMIT
+
 ROOT: Final = Path(__file__).parent.parent.parent
-LIMIT: Final = 10.0
-"""Seconds after which something that was to happen is taken not to."""
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 
 from roost.shared.control import Ready, StartWorker, Stop
 from roost.shared.envelopes import Envelopes, Tell, encode_envelope
-from tests.shared.processes import LIMIT, ROOT
+from tests.limits import LIMIT
+from tests.shared.processes import ROOT
 
 START = encode_envelope(Tell(StartWorker(1, "", "serve", (), ())))
 

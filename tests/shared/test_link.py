@@ -13,10 +13,8 @@ from roost.shared.envelopes import Answer as AnswerEnvelope
 from roost.shared.envelopes import encode_envelope
 from roost.shared.inspection import AskSubscribers, AskTopics, TopicCount
 from roost.shared.link import Link, LinkClosed, Refused
+from tests.limits import LIMIT
 from tests.shared.processes import short_directory
-
-LIMIT = 5.0
-"""Seconds after which something that was to happen is taken not to."""
 
 
 class End:

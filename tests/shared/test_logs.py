@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.shared.logs import JsonLines, TextLines
-from tests.shared.processes import LIMIT, ROOT
+from tests.limits import LIMIT
+from tests.shared.processes import ROOT
 
 SCRIPT = """
 import logging, sys

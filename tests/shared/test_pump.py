@@ -7,7 +7,8 @@ import pytest
 import zmq
 
 from roost.shared.pump import Dealer, Router
-from tests.shared.processes import LIMIT, short_directory
+from tests.limits import LIMIT
+from tests.shared.processes import short_directory
 
 
 class Bus:

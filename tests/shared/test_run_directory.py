@@ -24,7 +24,8 @@ from roost.shared.run_directory import (
     worker_name,
 )
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
-from tests.shared.processes import LIMIT, running, says, short_directory
+from tests.limits import LIMIT
+from tests.shared.processes import running, says, short_directory
 
 
 @pytest.fixture

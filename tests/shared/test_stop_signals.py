@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from tests.shared.processes import LIMIT, running, says
+from tests.limits import LIMIT
+from tests.shared.processes import running, says
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])

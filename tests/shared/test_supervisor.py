@@ -18,7 +18,8 @@ from roost.shared.failures import CannotStart
 from roost.shared.inspection import AskTopics
 from roost.shared.link import Refused
 from roost.shared.supervisor import Child, RestartIntensity, Supervisor
-from tests.shared.processes import LIMIT, dies, running, says
+from tests.limits import LIMIT
+from tests.shared.processes import dies, running, says
 
 
 class Family:

@@ -16,8 +16,7 @@ from roost.gateway.presence.metas import Presences
 from roost.gateway.presence.presence import Presence
 from roost.gateway.replies import Error, Ok
 from tests.gateway.lone_worker import lone_worker
-
-LIMIT = 10.0
+from tests.limits import LIMIT
 
 
 class Watched(Presence):

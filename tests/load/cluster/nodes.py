@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from roost.shared.control import AskStatus, NodeStatus
-from tests.e2e.cluster import ask, bridge_pid, cluster, serves, start
-from tests.e2e.node import Node, wait_for
+from tests.e2e.cluster import bridge_pid, cluster, start
+from tests.e2e.node import Node
 from tests.engines import NatsServer
-from tests.load.orders import LoadTestFailed
 from tests.load.server import ServerProcess
 
 APP: Final = "tests.applications.clustered_rooms:endpoint"
@@ -39,7 +37,7 @@ def alone() -> Iterator[Running]:
     node = Node(APP, shards=1, workers=1)
     try:
         start(node)
-        wait_for(lambda: serves(node), "the node serves", node.logged)
+        node.wait_until_serving()
         yield Running([node], _of(node, "node", OWN))
     finally:
         node.stop()
@@ -60,10 +58,8 @@ def together(number: int) -> Iterator[Running]:
 
 
 def _of(node: Node, name: str, side: str) -> list[ServerProcess]:
-    status = ask(node, AskStatus(), NodeStatus)
-    if status is None or status.gateway is None:
-        raise LoadTestFailed(f"{name} does not say what it consists of")
+    status = node.status()
     return [
-        *(ServerProcess(f"{side}shard", f"{name}'s shard", shard.pid) for shard in status.shards),
-        *(ServerProcess(f"{side}worker", f"{name}'s worker", worker.pid) for worker in status.gateway.workers),
+        *(ServerProcess(f"{side}shard", f"{name}'s shard", shard["pid"]) for shard in status["shards"]),
+        *(ServerProcess(f"{side}worker", f"{name}'s worker", worker["pid"]) for worker in status["gateway"]["workers"]),
     ]

@@ -18,8 +18,7 @@ from roost.shared.link import Refused
 from roost.shared.measurements import NodeMeasurements
 from roost.shared.supervisor import Supervisor
 from tests.gateway.admin.node import NODE
-
-LIMIT = 5.0
+from tests.limits import LIMIT
 
 
 class CountedNode(OwnNode):
