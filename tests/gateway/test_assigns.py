@@ -68,7 +68,7 @@ def test_only_so_much_is_looked_at() -> None:
             todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
         return value
 
-    large = [[list(range(1000)) for _ in range(1000)] for _ in range(100)]
+    large = [[list(range(1000))] * 1000] * 100
     told = shown_assigns({"large": large, "more": Watched([1])}, counting)
     assert looked_at < MAX_VALUES + 2 * MAX_ENTRIES
     assert "... 1000 entries" in told

@@ -75,7 +75,7 @@ async def begun(window: float = 60.0) -> AsyncIterator[Session]:
 class TestPolls:
     def test_the_newest_gets_what_comes_and_the_older_one_its_window(self, play: Play) -> None:
         async def scene() -> None:
-            async with begun(window=0.2) as one:
+            async with begun(window=1.0) as one:
                 older, newest = one.poll("older"), one.poll("newest")
                 one.broadcast(text_frame(b"a"), text_frame(b"b"))
                 assert await newest == ["a", "b"]
@@ -155,7 +155,7 @@ class TestPosts:
 
     def test_it_waits_for_a_window(self, play: Play) -> None:
         async def scene() -> None:
-            async with begun(window=0.1) as one:
+            async with begun(window=1.0) as one:
                 one.transport.pause_reading()
                 assert await one.post([None, "1", "phoenix", "heartbeat", {}]) == 408
                 one.transport.resume_reading()

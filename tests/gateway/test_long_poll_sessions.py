@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from roost import Endpoint, LongPoll
@@ -21,9 +22,9 @@ from tests.limits import LIMIT
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def make() -> Endpoint:
+def make(pubsub_timeout: float = LIMIT) -> Endpoint:
     endpoint = Endpoint()
-    endpoint.mount("/socket", HallSocket, longpoll=LongPoll(window=0.3, pubsub_timeout=0.3))
+    endpoint.mount("/socket", HallSocket, longpoll=LongPoll(window=1.0, pubsub_timeout=pubsub_timeout))
     return endpoint
 
 
@@ -63,8 +64,8 @@ def asker(runtime: Runtime) -> Ask:
 
 
 @contextmanager
-def sites() -> Iterator[tuple[dict[str, Runtime], Ask, Ask]]:
-    with nodes(make, "a", "b") as (runtimes, _):
+def sites(pubsub_timeout: float = LIMIT) -> Iterator[tuple[dict[str, Runtime], Ask, Ask]]:
+    with nodes(partial(make, pubsub_timeout), "a", "b") as (runtimes, _):
         yield runtimes, asker(runtimes["a"]), asker(runtimes["b"])
 
 
@@ -125,7 +126,7 @@ async def test_a_session_whose_node_goes_is_gone_with_it() -> None:
 
 
 async def test_a_session_whose_worker_does_not_answer_is_gone() -> None:
-    with sites() as (runtimes, here, there):
+    with sites(pubsub_timeout=0.1) as (runtimes, here, there):
         token = (await here())["token"]
         runtimes["a"].inbox._handlers.clear()  # as if it were dead
         assert (await there(token))["status"] == 410

@@ -12,6 +12,7 @@ from roost.shared.peer.delivery import Arrival
 from roost.shared.peer.shard_link import Frames
 from roost.shared.shard_map import Slot
 from tests.gateway.lone_worker import lone_worker
+from tests.limits import LIMIT
 
 
 class Outlet:
@@ -60,5 +61,5 @@ async def test_a_timed_broadcast_counts_once_when_all_of_it_is_written() -> None
         assert all(outlet.written for outlet in outlets)
         uplink._carry_out([arrival])
         assert sum(uplink.latency.measured().counts) == sum(uplink.write_time.measured().counts) == 1
-        assert 1.0 <= uplink.latency.measured().total < 10.0
-        assert uplink.write_time.measured().total < 1.0
+        assert 1.0 <= uplink.latency.measured().total < LIMIT
+        assert uplink.write_time.measured().total < LIMIT

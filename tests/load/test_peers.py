@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 50.0
+LIMIT = 240.0
 
 
 def peers(*options: str) -> "subprocess.CompletedProcess[str]":

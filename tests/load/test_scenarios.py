@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 50.0
+LIMIT = 240.0
 
 
 def test_in_a_day_of_a_chat_service_visitors_are_present(tmp_path: Path) -> None:

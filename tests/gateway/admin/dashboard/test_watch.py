@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from roost.gateway.admin.dashboard import watch as watching
-from roost.gateway.admin.dashboard.watch import TOPIC, Watch
+from roost.gateway.admin.dashboard.watch import PERIOD, RESHARDING_PERIOD, TOPIC, Watch
 from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.local_bus import local_runtime
@@ -17,8 +16,8 @@ from roost.shared.inspection import NodeTree
 from roost.shared.link import Refused
 from roost.shared.measurements import NodeMeasurements
 from roost.shared.supervisor import Supervisor
+from roost.testing.frozen_clock import FrozenClock
 from tests.gateway.admin.node import NODE
-from tests.limits import LIMIT
 
 
 class CountedNode(OwnNode):
@@ -53,28 +52,26 @@ def _nobody(*_: object) -> Any:
 
 
 @contextmanager
-def watched() -> Iterator[tuple[CountedNode, Watch, Endpoint]]:
+def watched() -> Iterator[tuple[CountedNode, Watch, Endpoint, FrozenClock]]:
+    """A watch whose time the test moves."""
     node, endpoint = CountedNode(), Endpoint()
     runtime = local_runtime(endpoint)
-    yield node, Watch(node, endpoint), endpoint
-    runtime.runner.close()
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "PERIOD", 0.01)
-    monkeypatch.setattr(watching, "RESHARDING_PERIOD", 0.01)
+    clock = FrozenClock(asyncio.get_running_loop())
+    try:
+        yield node, Watch(node, endpoint), endpoint, clock
+    finally:
+        clock.thaw()
+        runtime.runner.close()
 
 
 async def next_of(mailbox: Any, event: str) -> Any:
-    async with asyncio.timeout(LIMIT):
-        while (message := await mailbox.receive()).event != event:
-            pass
+    while (message := await mailbox.receive()).event != event:
+        pass
     return message.payload
 
 
 async def test_two_who_watch_cost_one_look_and_nobody_none() -> None:
-    with watched() as (node, watch, endpoint):
+    with watched() as (node, watch, endpoint, clock):
         async with endpoint.pubsub.subscribe(TOPIC) as told:
             watch.enter()
             watch.enter()
@@ -83,12 +80,14 @@ async def test_two_who_watch_cost_one_look_and_nobody_none() -> None:
             tree = await next_of(told, "tree")
             assert (node.trees, tree["silent"], tree["gateway"]["workers"]) == (1, ["broker"], [])
             watch.leave()
+            await clock.advance(PERIOD)
             await next_of(told, "measured")
             assert {"measured", "tree", "slowest"} <= watch.last.keys()
             watch.leave()
             assert not watch.last
             looks = node.looks
             assert not watch._tasks
+            await clock.advance(PERIOD)
             watch.enter()
             await next_of(told, "measured")
             assert node.looks == looks + 1 == len(watch.points)
@@ -96,26 +95,27 @@ async def test_two_who_watch_cost_one_look_and_nobody_none() -> None:
 
 
 async def test_a_change_of_the_number_of_shards_is_followed_to_its_end() -> None:
-    with watched() as (_, watch, endpoint):
+    with watched() as (_, watch, endpoint, clock):
         async with endpoint.pubsub.subscribe(TOPIC) as told:
             watch.enter()
             watch.follow_resharding()
             watch.follow_resharding()
+            await clock.advance(3 * RESHARDING_PERIOD)
             phases = [(await next_of(told, "resharding"))["phase"] for _ in range(3)]
             assert phases == ["preparing", "changing over", "done"]
             watch.follow_resharding()  # without a broker it ends at once
+            await clock.advance(PERIOD)
             await next_of(told, "measured")
             watch.leave()
 
 
 async def test_what_fails_is_logged_and_begins_anew_with_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    with watched() as (node, watch, endpoint):
+    with watched() as (node, watch, endpoint, clock):
         async with endpoint.pubsub.subscribe(TOPIC) as told:
             node.fails = True
             watch.enter()
-            async with asyncio.timeout(LIMIT):
-                while "asked to fail" not in caplog.text:
-                    await asyncio.sleep(0)
+            await clock.settle()
+            assert "asked to fail" in caplog.text
             node.fails = False
             watch.enter()
             await next_of(told, "measured")
