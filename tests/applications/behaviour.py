@@ -40,6 +40,7 @@ class UserSocket(Socket):
                 return "garbage"
         self.user = params.get("user")
         self.id = params.get("id")
+        self.go_on = asyncio.Event()
         return Ok()
 
 
@@ -48,8 +49,8 @@ class DoChannel(Channel[UserSocket]):
 
     async def join(self, params: Any) -> Any:
         match params:
-            case {"sleep": seconds}:
-                await asyncio.sleep(seconds)
+            case {"wait": True}:
+                await self.socket.go_on.wait()
             case {"refuse": reason}:
                 return Error({"reason": reason})
             case {"push_early": _}:
@@ -79,10 +80,15 @@ class DoChannel(Channel[UserSocket]):
         await self.push("info", {"message": message})
         return None
 
-    @event("sleep")
-    async def sleep(self, payload: dict[str, float]) -> Ok:
-        await asyncio.sleep(payload["seconds"])
+    @event("wait")
+    async def wait(self, payload: dict[str, int]) -> Ok:
+        """Until another channel of the client hears "go_on"."""
+        await self.socket.go_on.wait()
         return Ok(payload)
+
+    @event("go_on")
+    async def go_on(self, payload: Raw) -> None:
+        self.socket.go_on.set()
 
     @event("order")
     async def order(self, payload: Raw) -> Reply:
@@ -267,5 +273,5 @@ application = Starlette(
     routes=[Route("/hello", lambda _: PlainTextResponse("hello")), WebSocketRoute("/own/websocket", echo)]
 )
 endpoint = Endpoint(app=application, sockets={"/socket": UserSocket})
-endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=0.4))
+endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=2.0))
 endpoint.mount("/polled", UserSocket, longpoll=LongPoll(check_origin="conn"))

@@ -275,4 +275,4 @@ TranscriptSocket.route("foo*", SecondChannel)
 
 endpoint = Endpoint(sockets={"/socket": UserSocket, "/transcripts": TranscriptSocket})
 endpoint.mount("/polled", UserSocket, longpoll=LongPoll())
-endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=0.2))
+endpoint.mount("/impatient", ImpatientSocket, websocket=WebSocket(timeout=1.5))

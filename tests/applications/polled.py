@@ -5,7 +5,7 @@ from typing import Any
 
 from roost import Channel, ConnectInfo, Endpoint, Error, LongPoll, Ok, Raw, Socket, Stop, event, intercept
 
-WINDOW = 0.5
+WINDOW = 2.0
 """Seconds of the mounts whose polls tests let pass."""
 
 

@@ -63,4 +63,4 @@ async def own_websocket(websocket: StarletteWebSocket) -> None:
 
 routes = [Route("/page", page), Route("/slow", slow_page), Route("/go", go), WebSocketRoute("/own", own_websocket)]
 endpoint = Endpoint(app=Starlette(routes=routes), check_origin="conn")
-endpoint.mount("/socket", SeenSocket, longpoll=LongPoll(window=0.5))
+endpoint.mount("/socket", SeenSocket, longpoll=LongPoll(window=2.0))

@@ -3,19 +3,31 @@
 import asyncio
 from typing import Any
 
-from roost import Channel, Endpoint, Ok, Raw, Socket, WebSocket, WhenSlow, event
+from roost import Channel, ConnectInfo, Endpoint, Ok, Raw, Socket, WebSocket, WhenSlow, event
 
 MAX_OUTBOUND_BYTES = 256 * 1024
 
 
 class UserSocket(Socket):
-    pass
+    async def connect(self, params: dict[str, Any], info: ConnectInfo) -> Ok:
+        self.go_on = asyncio.Event()
+        return Ok()
 
 
 class TalkChannel(Channel[UserSocket]):
     async def join(self, params: dict[str, float]) -> Ok:
         await asyncio.sleep(params.get("sleep", 0))
         return Ok()
+
+    @event("wait")
+    async def wait(self, payload: Raw) -> Ok:
+        """Until another channel of the client hears "go_on"."""
+        await self.socket.go_on.wait()
+        return Ok()
+
+    @event("go_on")
+    async def go_on(self, payload: Raw) -> None:
+        self.socket.go_on.set()
 
     @event("ignore")
     async def ignore(self, payload: Raw) -> None:

@@ -176,7 +176,7 @@ async def own_transport(websocket: StarletteWebSocket) -> None:
         transport.lost()
 
 
-WINDOW = 0.2
+WINDOW = 2.0
 """Seconds that a poll waits."""
 OWN = (*DEFAULT_SERIALIZERS, (PackSerializer(), ">= 3.0.0 and < 5.0.0"))
 endpoint = Endpoint(check_origin=False, app=Starlette(routes=[WebSocketRoute("/asgi/{kind}", own_transport)]))

@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.e2e.long_poll import LongPollClient
 from tests.e2e.node import Node, wait_for
+from tests.limits import LIMIT
 
 VERSIONS = ("1.0.0", "2.0.0")
 SECRET = "hunter2"
@@ -335,5 +336,5 @@ async def test_the_beginning_and_the_draining_of_a_worker() -> None:
             running.gateway.terminate()
             wait_for(lambda: heard(running)[-1]["kind"] == "drain", "the worker drains", running.logged)
         assert heard(running)[-1] == {"kind": "drain", "count": 2, "total": 2, "index": 1, "rounds": 1}
-        running.gateway.wait(20)
+        running.gateway.wait(LIMIT)
         assert "INFO: DRAINING 2 of 2 total connection(s) every 250ms - round 1 of 1\n" in running.logged()

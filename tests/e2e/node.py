@@ -27,6 +27,10 @@ START_LIMIT = 120.0
 """Seconds in which a node starts, on a machine that runs other tests beside it."""
 
 
+PATIENCE = "600"
+"""The stall limit of nodes in which a test lets something stand still, in seconds."""
+
+
 class Node:
     """A node that is started by hand, as honcho would start it."""
 
@@ -47,7 +51,7 @@ class Node:
 
     def patient(self) -> Self:
         """For tests that stop a process for a while: it is not to be killed for it, on a busy machine either."""
-        self.environment["ROOST_STALL_LIMIT"] = "60"
+        self.environment["ROOST_STALL_LIMIT"] = PATIENCE
         return self
 
     @property

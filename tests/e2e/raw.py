@@ -35,6 +35,12 @@ class RawClient:
     async def send(self, message: Any) -> None:
         await self.connection.send(json.dumps(message))
 
+    async def send_together(self, *messages: Any) -> None:
+        """Send frames in one packet, which are read in one turn."""
+        for message in messages:
+            self.connection.protocol.send_text(json.dumps(message).encode())
+        self.connection.transport.write(b"".join(self.connection.protocol.data_to_send()))
+
     async def receive(self) -> Any:
         """The next frame, decoded."""
         async with asyncio.timeout(LIMIT):

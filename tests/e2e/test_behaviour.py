@@ -1,7 +1,6 @@
 """What application code may rely on, seen from the wire."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,13 +30,14 @@ async def joined(client: RawClient, topic: str = "do:it", params: Any = None) ->
 
 async def test_a_slow_join_holds_up_nothing_but_its_topic(node: Node) -> None:
     async with RawClient(node.url) as client:
-        await client.send(["1", "1", "do:slow", "phx_join", {"sleep": 0.5}])
+        await client.send(["1", "1", "do:slow", "phx_join", {"wait": True}])
         await client.send(["1", "2", "do:slow", "anything", {"n": 1}])
         await client.send(["1", "3", "do:slow", "phx_leave", {}])
         assert (await client.ask([None, "4", "phoenix", "heartbeat", {}]))[1] == "4"
         await client.send(["5", "5", "do:quick", "phx_join", {}])
         assert (await client.receive())[:3] == ["5", "5", "do:quick"]
         assert (await client.receive())[2:4] == ["do:quick", "welcome"]
+        await client.send(["5", "6", "do:quick", "go_on", {}])
         assert (await client.receive())[:2] == ["1", "1"]
         assert (await client.receive())[2:4] == ["do:slow", "welcome"]
         assert (await client.receive())[:2] == ["1", "2"]
@@ -51,10 +51,11 @@ async def test_a_slow_event_holds_up_its_channel_alone(node: Node) -> None:
         await client.send(["2", "2", "do:quick", "phx_join", {}])
         await client.receive()
         await client.receive()
-        await client.send(["1", "3", "do:slow", "sleep", {"seconds": 0.5}])
+        await client.send(["1", "3", "do:slow", "wait", {"n": 1}])
         await client.send(["1", "4", "do:slow", "anything", {}])
         assert (await client.ask([None, "5", "phoenix", "heartbeat", {}]))[1] == "5"
         assert (await client.ask(["2", "6", "do:quick", "anything", {}]))[1] == "6"
+        await client.send(["2", "7", "do:quick", "go_on", {}])
         assert (await client.receive())[1] == "3"
         assert (await client.receive())[1] == "4"
 
@@ -150,7 +151,7 @@ async def test_join_parameters_may_be_any_json(node: Node, params: Any) -> None:
 async def test_a_payload_of_the_wrong_type_is_answered_and_ends_nothing(node: Node) -> None:
     async with RawClient(node.url) as client:
         await joined(client)
-        reply = await client.ask(["1", "2", "do:it", "sleep", {"seconds": "long"}])
+        reply = await client.ask(["1", "2", "do:it", "wait", {"n": "long"}])
         assert reply[4]["status"] == "error"
         assert reply[4]["response"]["reason"] == "invalid payload"
         assert "$[...]" in reply[4]["response"]["detail"]
@@ -217,8 +218,11 @@ async def test_timers_send_unless_cancelled_or_the_channel_has_ended(node: Node)
         await client.ask(["1", "2", "do:it", "after", {"seconds": 0.01, "message": "late", "cancel": True}])
         await client.ask(["1", "3", "do:it", "after", {"seconds": 0.05, "message": "soon"}])
         assert (await client.receive())[3:] == ["info", {"message": "soon"}]
-        await client.ask(["1", "4", "do:it", "after", {"seconds": 0.05, "message": "never"}])
-        await client.send(["1", "5", "do:it", "phx_leave", {}])
+        # In one breath: the timer is not due between the two.
+        await client.send_together(
+            ["1", "4", "do:it", "after", {"seconds": 0.05, "message": "never"}], ["1", "5", "do:it", "phx_leave", {}]
+        )
+        assert (await client.receive())[1] == "4"
         assert (await client.receive())[1] == "5"
         assert (await client.receive())[3] == "phx_close"
         await joined(client)
@@ -257,13 +261,11 @@ async def test_connect_may_take_its_time(node: Node) -> None:
 async def test_a_silent_client_is_cut_and_one_that_pings_is_not(node: Node) -> None:
     url = node.url.replace("/socket", "/impatient")
     async with RawClient(url) as silent, RawClient(url) as alive:
-        started = time.monotonic()
         closing = asyncio.ensure_future(silent.closed())
         while not closing.done():
             await alive.ask([None, "1", "phoenix", "heartbeat", {}])
             await asyncio.wait([closing], timeout=0.1)
         assert closing.result() == 1002
-        assert 0.35 < time.monotonic() - started < 3
         await alive.ask([None, "2", "phoenix", "heartbeat", {}])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.e2e.node import ROOST, ROOT, Node, wait_for
 from tests.e2e.raw import RawClient
+from tests.limits import LIMIT
 
 
 async def test_topics_and_subscribers_are_what_the_clients_joined(node: Node) -> None:
@@ -81,7 +82,7 @@ def test_connect_works_in_a_pipe(node: Node) -> None:
     assert process.stdout.readline() == '["1","2","room:pipe","phx_reply",{"response":{"a":1},"status":"ok"}]\n'
     process.stdin.write("garbage\n")
     process.stdin.close()
-    assert process.wait(10) == 0
+    assert process.wait(LIMIT) == 0
     said = process.stderr.read()
     assert said.startswith(f"Connected to {node.url}/websocket?vsn=2.0.0\n")
     assert "Disconnected! code 1011" in said
@@ -102,7 +103,7 @@ def test_connect_joins_and_prints_readably(node: Node) -> None:
     assert process.stdout.readline() == 'numbers:negative phx_reply {"response": {}, "status": "ok"}\n'
     assert process.stdout.readline() == 'numbers:negative update {"number": -1}\n'
     process.terminate()
-    process.wait(10)
+    process.wait(LIMIT)
     process.stdout.close()
 
 

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import cluster
-from tests.e2e.node import Node, free_port, wait_for
+from tests.e2e.node import PATIENCE, Node, wait_for
 from tests.e2e.raw import RawClient
 from tests.e2e.test_trace import nothing_is_left, trace, traces_on
 from tests.engines import NatsServer
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[list[Node]]:
-    with NatsServer() as engine, cluster(engine, "a", "b") as nodes:
+    with NatsServer() as engine, cluster(engine, "a", "b", STALL_LIMIT=PATIENCE) as nodes:
         yield nodes
 
 

@@ -18,7 +18,7 @@ from roost.shared.control import EngineOptions
 from roost.shared.crossing import Crossing, bucket_of
 from tests.e2e.cluster import bridge_pid, cluster
 from tests.e2e.long_poll import LongPollClient
-from tests.e2e.node import Node, kill
+from tests.e2e.node import PATIENCE, Node, kill
 from tests.e2e.phoenix_js import Channel, PhoenixJs
 from tests.e2e.presence_members import Member, agree
 from tests.engines import NatsServer
@@ -26,13 +26,14 @@ from tests.limits import LIMIT
 
 APP = "tests.applications.clustered:endpoint"
 SECRET = "abcdefgh" * 8
-DOWN_LIMIT = 8.0
-"""Seconds in which a node that was killed is known to be gone, and its presences with it: 4 s and some patience."""
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[list[Node]]:
-    with NatsServer() as engine, cluster(engine, "a", "b", app=APP, SECRET_KEY_BASE=SECRET) as nodes:
+    with (
+        NatsServer() as engine,
+        cluster(engine, "a", "b", app=APP, SECRET_KEY_BASE=SECRET, STALL_LIMIT=PATIENCE) as nodes,
+    ):
         yield nodes
 
 
@@ -200,7 +201,7 @@ async def test_who_is_out_of_sight_is_shown_again_when_seen(nodes: list[Node], p
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
-        await shown(staying, {"ada"}, DOWN_LIMIT)
+        await shown(staying, {"ada"}, LIMIT)
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
@@ -219,7 +220,7 @@ async def test_who_was_on_a_node_that_is_killed_leaves_and_comes_back(nodes: lis
     for pid in there.pids():
         with suppress(ProcessLookupError):  # children die with their supervisor
             os.kill(pid, signal.SIGKILL)
-    await shown(staying, {"ada"}, DOWN_LIMIT)
+    await shown(staying, {"ada"}, LIMIT)
     await told(room, ["NodeDown", "b"], [])
     polled.port = here.port
     assert await polled.post(["1", "1", "room:watching", "nodes", {}]) == 410

@@ -29,7 +29,16 @@ def slowly(node: Node, batch: int, interval: float) -> None:
 def slow_node() -> Iterator[Node]:
     """One worker, that sends three clients away and then three more, much later."""
     node = Node("tests.applications.entrances:with_pages", shards=1, workers=1)
-    slowly(node, 3, 5)
+    slowly(node, 3, 10)
+    with node:
+        yield node
+
+
+@pytest.fixture
+def very_slow_node() -> Iterator[Node]:
+    """The same, but nobody waits for the second three."""
+    node = Node("tests.applications.entrances:with_pages", shards=1, workers=1)
+    slowly(node, 3, 15)
     with node:
         yield node
 
@@ -118,8 +127,8 @@ async def test_clients_go_in_batches_and_who_comes_is_refused_until_the_drain_is
     assert "Traceback" not in node.logged()
 
 
-async def test_a_drain_can_be_called_off_half_way(slow_node: Node) -> None:
-    node = slow_node
+async def test_a_drain_can_be_called_off_half_way(very_slow_node: Node) -> None:
+    node = very_slow_node
     async with visitors(node, 6) as clients:
         draining = begin(node, "drain")
         gone, rest = await told(clients, 3)

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,7 @@ async def test_clients_of_a_killed_worker_come_back_and_the_others_notice_nothin
     status = await asyncio.to_thread(lone_node.status)
     kill(next(worker["pid"] for worker in status["gateway"]["workers"] if worker["number"] == doomed))
     await there.push("ping")
-    numbers = {
-        row["worker"] for row in (await asyncio.to_thread(lone_node.ask, "subscribers", "room:workers"))["subscribers"]
-    }
-    assert doomed not in numbers or len(numbers) == 2
+    await here.sees(event="phx_error")
     after = await here.push("where")  # phoenix.js holds it back until it has joined again
     assert after[1]["worker"] != doomed
     await say_and_hear(here, [here, there], 1)
@@ -56,9 +52,7 @@ def test_a_killed_supervisor_takes_its_children_along(lone_node: Node, superviso
     orphans = children(process.pid)
     assert len(orphans) == 2
     kill(process.pid)
-    killed = time.monotonic()
-    wait_for(lambda: not any(map(lives, orphans)), "its children are gone", limit=1.0)
-    assert time.monotonic() - killed < 1.0
+    wait_for(lambda: not any(map(lives, orphans)), "its children are gone")
 
 
 async def test_clients_go_on_when_the_broker_was_killed_and_another_came(phoenix: PhoenixJs, lone_node: Node) -> None:

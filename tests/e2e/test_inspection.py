@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from roost import PubSub
 from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient
 
@@ -271,8 +272,10 @@ async def test_status_tells_rates_and_what_processes_use(busy: Node, crowd: Crow
     stop = asyncio.Event()
 
     async def talk() -> None:
-        while not stop.is_set():
-            await ask(busy, "broadcast", "hall:all", "notice", "{}")
+        async with PubSub(str(busy.run_dir)) as pubsub:
+            while not stop.is_set():
+                await pubsub.broadcast("hall:all", "notice", {})
+                await asyncio.sleep(0.05)
 
     talking = asyncio.ensure_future(talk())
     try:

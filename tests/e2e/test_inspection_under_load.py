@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.e2e.node import Node
 from tests.e2e.raw import RawClient
+from tests.limits import LIMIT
 
 CLIENTS = 100
 CHANNELS = 50
@@ -69,7 +70,7 @@ async def crowd(node: Node) -> AsyncIterator[list[Guest]]:
         entered = asyncio.Semaphore(0)
         talking = [asyncio.ensure_future(talk(node.url, entered)) for _ in range(TALKERS)]
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LIMIT):
                 for _ in talking:
                     await entered.acquire()
             yield guests

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -31,11 +30,18 @@ class WatchedNode(Node):
         super().__init__(app, shards=shards, workers=workers)
         self.admin_port = free_port()
         self.environment["ROOST_ADMIN_PORT"] = str(self.admin_port)
-        self.environment["ROOST_STALL_LIMIT"] = "60"  # what is stopped by a test is not to be killed meanwhile
+        self.patient()
 
     @property
     def token(self) -> str:
         return (self.run_dir / "admin_token").read_text()
+
+    async def whole_page(self) -> Page:
+        """The metrics when all processes told theirs: on a busy machine one may be late."""
+        async with asyncio.timeout(LIMIT):
+            while silent(page := await self.page()):
+                pass
+        return page
 
     async def page(self) -> Page:
         """The metrics as Prometheus would read them."""
@@ -55,6 +61,11 @@ class WatchedNode(Node):
 def total(page: Page, name: str, **labels: str) -> float:
     """The sum of the samples that have these labels."""
     return sum(value for found, value in page[name] if labels.items() <= found.items())
+
+
+def silent(page: Page) -> list[str]:
+    """The processes that did not answer in time."""
+    return [labels["process"] for labels, up in page["roost_process_up"] if not up]
 
 
 def growth(before: Page, after: Page, name: str, **labels: str) -> float:
@@ -77,13 +88,13 @@ def lone_watched_node() -> Iterator[WatchedNode]:
 async def until(node: WatchedNode, name: str, value: float, **labels: str) -> Page:
     """Read pages until one says so."""
     async with asyncio.timeout(LIMIT):
-        while total(page := await node.page(), name, **labels) != value:
+        while total(page := await node.whole_page(), name, **labels) != value:
             pass
     return page
 
 
 async def test_what_clients_did_is_what_the_page_says(watched_node: WatchedNode) -> None:
-    before = await watched_node.page()
+    before = await watched_node.whole_page()
     sent = received = 0
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(RawClient(watched_node.url)) for _ in range(CLIENTS)]
@@ -125,12 +136,12 @@ async def test_what_clients_did_is_what_the_page_says(watched_node: WatchedNode)
 async def test_bytes_are_exactly_those_on_the_wire(watched_node: WatchedNode) -> None:
     async with RawClient(watched_node.url) as client:
         await client.join("room:bytes")
-        before = await watched_node.page()
+        before = await watched_node.whole_page()
         asked = '["1","2","room:bytes","ping",{"body":"hello"}]'
         await client.connection.send(asked)
         async with asyncio.timeout(LIMIT):
             answered = await client.connection.recv()
-        after = await watched_node.page()
+        after = await watched_node.whole_page()
     assert growth(before, after, "roost_received_bytes_total") == 6 + len(asked)
     assert growth(before, after, "roost_sent_bytes_total") == 2 + len(answered)
 
@@ -170,16 +181,14 @@ async def test_a_worker_and_a_shard_that_do_not_answer_are_named(lone_watched_no
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
-        began = time.monotonic()
-        page = await node.page()
-        took = time.monotonic() - began
+        async with asyncio.timeout(LIMIT):
+            while len(silent(page := await node.page())) > len(stopped):
+                pass
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    assert took < LIMIT / 2
-    up = {labels["process"]: value for labels, value in page["roost_process_up"]}
-    assert sorted(name.split()[0] for name, value in up.items() if not value) == ["shard", "worker"]
-    assert up["shard 0/0"] == 0
+    assert sorted(name.split()[0] for name in silent(page)) == ["shard", "worker"]
+    assert "shard 0/0" in silent(page)
     assert len(page["roost_connections"]) == 1
     assert len(page["roost_shard_open"]) == 2
     await until(node, "roost_process_up", 7)

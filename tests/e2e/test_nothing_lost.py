@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
+from tests.e2e.node import ROOST, ROOT, START_LIMIT, Node, kill, wait_for
 
 PERIOD = 1.0
 """Seconds between two turns, besides what they take."""
@@ -28,7 +28,7 @@ def big_node() -> Iterator[Node]:
 
 def workers(node: Node) -> list[Any]:
     """Those that answer; on a machine that is busy some may be late."""
-    gateway = node.status()["gateway"]
+    gateway = node.ask("status", "--over", "0")["gateway"]
     return list(gateway["workers"]) if gateway is not None else []
 
 
@@ -66,7 +66,7 @@ class Chaos:
         kill(found[0]["pid"])
 
     def kill_shard(self, turn: int) -> None:
-        if shards := self.node.status()["shards"]:
+        if shards := self.node.ask("status", "--over", "0")["shards"]:
             with suppress(ProcessLookupError):  # its epoch was over meanwhile
                 kill(shards[turn % len(shards)]["pid"])
                 self.killed += 1
@@ -82,9 +82,9 @@ class Chaos:
             text=True,
         )
         self.kill_shard(shards)
-        said, _ = changing.communicate(timeout=60)
+        said, _ = changing.communicate(timeout=START_LIMIT)
         assert changing.returncode == 0, said + self.node.logged()
-        self.scaled.append(len(self.node.status()["map"]["epochs"].popitem()[1]))
+        self.scaled.append(len(self.node.ask("status", "--over", "0")["map"]["epochs"].popitem()[1]))
 
 
 @pytest.mark.timeout(600)
@@ -100,14 +100,14 @@ def test_nothing_is_lost_while_shards_are_killed_and_scaled_and_a_worker_is_kill
     )
     chaos = Chaos(big_node)
     try:
-        wait_for(lambda: published(big_node) > 0, "messages are published", limit=60)
+        wait_for(lambda: published(big_node) > 0, "messages are published")
         while len(chaos.scaled) < len(SCALES):
             chaos.turn()
             with suppress(subprocess.TimeoutExpired):
                 verify.wait(PERIOD)
                 break
         verify.send_signal(signal.SIGINT)
-        said, complained = verify.communicate(timeout=90)
+        said, complained = verify.communicate(timeout=START_LIMIT)
     finally:
         verify.kill()
     assert verify.returncode in (0, 1), complained

@@ -142,9 +142,7 @@ async def test_nobody_notices_that_shards_are_killed_and_their_number_changes(ph
 
 
 async def test_a_worker_that_only_stalls_causes_nothing(phoenix: PhoenixJs) -> None:
-    node = Node(workers=2)
-    node.environment["ROOST_STALL_LIMIT"] = "60"
-    with node:
+    with Node(workers=2).patient() as node:
         members = await spread(phoenix, node, "lobby:stalled", [f"u{number}" for number in range(6)])
         users = {member.user: 1 for member in members}
         before = await agree(members, users)

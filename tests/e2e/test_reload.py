@@ -7,6 +7,7 @@ import pytest
 
 from roost.client import ChannelEnded, JoinedChannel, open_connection
 from tests.e2e.node import ROOST, Node, wait_for
+from tests.limits import LIMIT
 
 APPLICATION = '''
 from roost import Channel, Endpoint, Ok, Socket, event
@@ -46,12 +47,12 @@ async def version(node: Node) -> str:
 
 async def ends(channel: JoinedChannel) -> None:
     with pytest.raises(ChannelEnded):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             await channel.receive()
 
 
 async def serves(node: Node, expected: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT):
         while True:
             try:
                 if await version(node) == expected:

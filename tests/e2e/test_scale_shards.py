@@ -14,12 +14,13 @@ import pytest
 from tests.e2e.node import ROOST, ROOT, Node, kill, wait_for
 from tests.e2e.phoenix_js import Channel, PhoenixJs
 from tests.e2e.test_channels import on_different_workers
+from tests.limits import LIMIT
 
 
 @pytest.fixture
 def lone_node() -> Iterator[Node]:
     """Three workers: one more than there are clients."""
-    with Node(workers=3) as running:
+    with Node(workers=3).patient() as running:
         yield running
 
 
@@ -43,8 +44,8 @@ async def conversation(phoenix: PhoenixJs, node: Node) -> AsyncIterator[list[Cha
     finally:
         talking.cancel()
     for listener in (here, there):
-        await listener.hears("new_msg", {"here": said}, limit=20)
-        await listener.hears("new_msg", {"there": said}, limit=20)
+        await listener.hears("new_msg", {"here": said})
+        await listener.hears("new_msg", {"there": said})
         heard = listener.payloads("new_msg")
         for speaker in ("here", "there"):
             assert [payload[speaker] for payload in heard if speaker in payload] == list(range(1, said + 1))
@@ -136,7 +137,7 @@ async def test_shards_and_a_worker_die_while_the_new_shards_are_prepared(phoenix
             await asyncio.to_thread(kill_shard, lone_node, [old, 0])
             assert shard_map(lone_node)["publish"] == old
             kill(frozen)
-        output, _ = await asyncio.to_thread(change.communicate, timeout=20)
+        output, _ = await asyncio.to_thread(change.communicate, timeout=LIMIT)
         assert change.returncode == 0, output
     assert shard_map(lone_node)["epochs"].keys() == {str(new)}
 
@@ -165,7 +166,7 @@ async def test_shards_and_a_worker_die_while_workers_change_over(phoenix: Phoeni
             await asyncio.to_thread(kill_shard, lone_node, [new, 2])
             await asyncio.to_thread(kill_shard, lone_node, [min(map(int, shard_map(lone_node)["epochs"])), 1])
             assert len(shard_map(lone_node)["epochs"]) == 2
-        output, _ = await asyncio.to_thread(change.communicate, timeout=20)
+        output, _ = await asyncio.to_thread(change.communicate, timeout=LIMIT)
         assert change.returncode == 0, output
     assert shard_map(lone_node)["epochs"].keys() == {str(new)}
 
@@ -222,7 +223,10 @@ async def test_the_number_survives_the_death_of_all_shards_and_of_the_broker(
         lone_node.broker.wait()
         lone_node.start_broker()
     assert len(shard_map(lone_node)["epochs"].pop(str(epoch))) == 3
-    assert [shard["slot"] for shard in lone_node.status()["shards"]] == [[epoch, number] for number in range(3)]
+    slots = [[epoch, number] for number in range(3)]
+    await asyncio.to_thread(
+        wait_for, lambda: [shard["slot"] for shard in lone_node.status()["shards"]] == slots, "all shards are back"
+    )
 
 
 async def test_one_shard_too_many_is_refused(lone_node: Node) -> None:

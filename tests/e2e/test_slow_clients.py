@@ -192,10 +192,12 @@ class TestFloods:
         async with UnreadClient(slow_node.port) as client:
             await client.join("strict:9")
             await client.send(
-                ["1", "slow", "strict:9", "sleep", {"seconds": 0.5}],
+                ["1", "slow", "strict:9", "wait", {}],
                 [None, "beat", "phoenix", "heartbeat", {}],
                 ["2", "join", "strict:10", "phx_join", {}],
                 ["2", "leave", "strict:10", "phx_leave", {}],
+                ["3", "again", "strict:10", "phx_join", {}],
+                ["3", "on", "strict:10", "go_on", {}],
             )
             replies = await client.until(lambda message: message[1] == "slow")
-        assert [reply[1] for reply in replies if reply[3] == "phx_reply"] == ["beat", "join", "leave", "slow"]
+        assert [reply[1] for reply in replies if reply[3] == "phx_reply"] == ["beat", "join", "leave", "again", "slow"]

@@ -53,11 +53,12 @@ def secure(node: TlsNode) -> connect:
         ssl=node.context,
         compression=None,
         max_size=None,
+        ping_interval=None,
     )
 
 
 async def hears(client: ClientConnection, event: str) -> Any:
-    """The payload of the next such event; in less time than a ping of the library's, which would wake anything."""
+    """The payload of the next such event; the library sends no pings, which would wake anything."""
     async with asyncio.timeout(LIMIT):
         while True:
             frame = json.loads(await client.recv())
@@ -104,7 +105,7 @@ async def test_long_poll_knows_that_it_came_by_https(node: TlsNode, scheme: str,
 
 def without_tls(port: int) -> bytes:
     """What a client that speaks no TLS is answered."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as client:
         client.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
         try:
             return client.recv(1000)

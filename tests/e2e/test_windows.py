@@ -11,11 +11,13 @@ import pytest
 
 from tests.e2e.node import Node
 from tests.e2e.raw import RawClient
+from tests.limits import LIMIT
 from tests.load.machine import pss_bytes
 
 FILL = "x" * 64 * 1024
 COUNT = 400
 """Messages: 26 MB, several times what the windows hold."""
+LEAST_ADMITTED = 1024 * 1024
 MOST_ADMITTED = 8 * 1024 * 1024
 """Bytes: the windows are 1 MiB and 4 MiB."""
 MOST_GROWTH = 2 * MOST_ADMITTED
@@ -24,9 +26,7 @@ MOST_GROWTH = 2 * MOST_ADMITTED
 @pytest.fixture
 def patient_node() -> Iterator[Node]:
     """One shard and two workers; nobody is killed for standing still, or disconnected for being slow."""
-    node = Node("tests.applications.stuck:unhurried", shards=1, workers=2)
-    node.environment["ROOST_STALL_LIMIT"] = "60"
-    with node:
+    with Node("tests.applications.stuck:unhurried", shards=1, workers=2).patient() as node:
         yield node
 
 
@@ -64,11 +64,11 @@ class Flood:
             self.sent += 1
 
     async def held(self) -> None:
-        """Wait until it is not read from any more."""
+        """Wait until it is not read from any more: the windows are full, and what its connection holds."""
         before = -1
-        while before < self.sent:
+        while before < self.sent or self.sent * len(FILL) < LEAST_ADMITTED:
             before = self.sent
-            await asyncio.sleep(0.3)  # in which it would have sent on
+            await asyncio.sleep(1.0)  # in which it would have sent on
 
 
 class Listener:
@@ -80,7 +80,7 @@ class Listener:
         self.done = asyncio.ensure_future(self._listen())
 
     async def _listen(self) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(4 * LIMIT):
             while not self.numbers or self.numbers[-1] != COUNT - 1:
                 self.numbers.append((await receive(self._client))[4]["number"])
 

@@ -3,6 +3,9 @@ import { createInterface } from "node:readline";
 import { LongPoll, Presence, Socket } from "phoenix";
 import { WebSocket } from "ws";
 
+// Milliseconds in which joins and pushes are answered, however busy the machine is.
+const PATIENCE = 60_000;
+
 const sockets = new Map();
 const channels = new Map();
 // Binary data crosses as {"binary": hex}.
@@ -23,7 +26,7 @@ const transports = { websocket: WebSocket, longpoll: LongPoll, blocked: BlockedW
 
 const commands = {
   connect({ socket: name, url, options: { transport = "websocket", ...options } = {} }) {
-    const socket = new Socket(url, { transport: transports[transport], ...options });
+    const socket = new Socket(url, { transport: transports[transport], timeout: PATIENCE, ...options });
     sockets.set(name, socket);
     socket.onOpen(() => tell({ socket: name, event: "open" }));
     socket.onClose(({ code, reason }) => tell({ socket: name, event: "close", code, reason: String(reason) }));

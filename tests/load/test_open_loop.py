@@ -14,9 +14,9 @@ from tests.load.scenarios import Setup, drive
 from tests.load.server import Floor
 
 TITLE: Final = "standstill"
-SECONDS: Final = 1.6
-STANDSTILL: Final = 0.8
-SOON: Final = 0.3
+SECONDS: Final = 3.0
+STANDSTILL: Final = 1.5
+SOON: Final = 1.0
 """Seconds from the order to drive to the standstill, well after the first messages."""
 
 

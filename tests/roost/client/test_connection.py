@@ -12,6 +12,7 @@ from roost.client import ChannelEnded, PushFailed, open_connection
 from roost.client import connection as module
 from roost.client.connection import websocket_url
 from roost.testing import LiveNode
+from tests.limits import LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ async def test_what_nobody_reads_has_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "MAX_UNREAD", 2)
     async with saying(*['[null,null,"t","news",{}]'] * 3) as url, open_connection(url) as connection:
         channel = await connection.join("t")
-        await asyncio.wait_for(connection.closed.wait(), 10)
+        await asyncio.wait_for(connection.closed.wait(), LIMIT)
         assert [message.event async for message in channel] == ["news", "news"]
         with pytest.raises(ChannelEnded, match="more than 2 messages of 't' were not read"):
             await channel.receive()
