@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.e2e.cluster import await_status, cluster_node, meet, serves, start
-from tests.e2e.node import Node, free_port, wait_for
+from tests.e2e.cluster import await_status, cluster_node, meet, start
+from tests.e2e.node import Node
 from tests.e2e.partition import Partition
 from tests.e2e.phoenix_js import PhoenixJs
 from tests.engines import NatsServer
+from tests.ports import free_port
 
 ROOMS = "tests.applications.clustered_rooms:endpoint"
 DELAY = 0.03
@@ -33,7 +34,7 @@ def node_at_each(servers: list[NatsServer]) -> Iterator[list[Node]]:
             running.callback(node.stop)
             start(node)
         for node in nodes:
-            wait_for(lambda node=node: serves(node), "the node serves", node.logged)  # type: ignore[misc]
+            node.wait_until_serving()
         meet(*nodes)
         yield nodes
 
