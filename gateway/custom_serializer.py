@@ -7,6 +7,7 @@ import msgspec
 
 from roost.shared.bus import Form, Lane, Letter, decode_letter
 from roost.shared.frames import binary_frame, text_frame
+from roost.shared.message_limits import check_fields
 from roost.shared.serializer import BadClientMessage, Message, Raw, Reply, encode_json, encode_map
 
 
@@ -45,6 +46,7 @@ class OwnLane:
             # Topics go to shards, all of these come back to clients: half a surrogate, which Python's json lets pass,
             # must not get that far.
             encode_json((message.join_ref, message.ref, message.topic, message.event))
+            check_fields(message)  # whatever the length of what they were read from
             payload: Any = message.payload
             if not isinstance(payload, Raw | bytes):
                 message.payload = Raw(encode_json(payload))

@@ -1,11 +1,13 @@
 """What a serializer of an application's own may read: what no other client and no shard could be told is refused."""
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from roost.gateway.custom_serializer import OwnLane, Serializer
+from roost.shared.message_limits import MAX_FIELD_BYTES
 from roost.shared.serializer import BadClientMessage, Message
 
 
@@ -42,6 +44,16 @@ def test_what_cannot_be_sent_on_is_refused(place: int, odd: Any) -> None:
     fields[place] = odd
     with pytest.raises(BadClientMessage, match="Fixed cannot decode it"):
         OwnLane(Fixed(Message(*fields))).decode(b"", binary=False)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_what_is_too_long_is_refused_however_short_it_came(place: int) -> None:
+    fields: list[Any] = ["1", "2", "room:a", "say", {}]
+    for size in (MAX_FIELD_BYTES, MAX_FIELD_BYTES + 1):
+        fields[place] = "x" * size
+        lane = OwnLane(Fixed(Message(*fields)))
+        with pytest.raises(BadClientMessage, match="longer than") if size > MAX_FIELD_BYTES else nullcontext():
+            lane.decode(b"", binary=False)
 
 
 @pytest.mark.parametrize(
