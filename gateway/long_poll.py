@@ -18,7 +18,7 @@ from roost.gateway.handshake import Refused
 from roost.gateway.long_poll_address import read_address, sign_address
 from roost.gateway.long_poll_messages import MAX_BODY_BYTES, BadBatch, answer, read_body
 from roost.gateway.long_poll_request import check_page, presented_token, read_request, review_poll
-from roost.gateway.long_poll_sessions import GONE, LongPollSessions
+from roost.gateway.long_poll_sessions import LongPollSessions
 from roost.gateway.review import read_params
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class LongPolling:
                 return await self._poll(mount, options, params, request, address, receive)
             case "POST":
                 address = read_address(self._runtime.endpoint, mount.path, presented_token(request, params))
-                return _json(GONE) if address is None else await self._post(options, request, address, receive)
+                return (
+                    _json(HTTPStatus.GONE) if address is None else await self._post(options, request, address, receive)
+                )
         return Response(status_code=HTTPStatus.BAD_REQUEST, headers=_ANY_PAGE)
 
     # A session begins
@@ -98,10 +100,11 @@ class LongPolling:
             return _come_again(HTTPStatus.SERVICE_UNAVAILABLE)
         candidate = review_poll(mount, options, params, request)
         place = self._site.capacity.enter(request.around.peer.address)
-        if place is None or place.refusal is not None:
-            if place is not None:
-                place.leave()
-            return _come_again(HTTPStatus.SERVICE_UNAVAILABLE if place is None else place.refusal)
+        if place is None:
+            return _come_again(HTTPStatus.SERVICE_UNAVAILABLE)
+        if place.refusal is not None:
+            place.leave()
+            return _come_again(place.refusal)
         try:
             address = await self._let_in(mount, options, candidate, place)
         except Refused:
@@ -114,7 +117,7 @@ class LongPolling:
         if address is None:
             place.leave()
             return _json(HTTPStatus.FORBIDDEN)
-        return _json(GONE, sign_address(self._runtime.endpoint, mount.path, address, options.max_age))
+        return _json(HTTPStatus.GONE, sign_address(self._runtime.endpoint, mount.path, address, options.max_age))
 
     async def _let_in(
         self, mount: "Mount", options: "LongPoll", candidate: "Candidate", place: Any
@@ -155,7 +158,7 @@ class LongPolling:
         messages = polling.result()
         if messages is None:
             return await self._begin(mount, options, params, request)
-        return _json(200 if messages else 204, presented_token(request, params), messages)
+        return _json(HTTPStatus.OK if messages else HTTPStatus.NO_CONTENT, presented_token(request, params), messages)
 
     async def _post(
         self, options: "LongPoll", request: "LongPollRequest", address: "SessionAddress", receive: Any
@@ -222,8 +225,8 @@ def _refused(refused: Refused) -> Response:
     return Response(refused.body, refused.status, headers=headers, media_type="text/plain")
 
 
-def _come_again(status: int | None) -> Response:
+def _come_again(status: int) -> Response:
     return Response(
-        status_code=status or HTTPStatus.SERVICE_UNAVAILABLE,
+        status_code=status,
         headers=_ANY_PAGE | {"retry-after": str(RETRY_AFTER), "connection": "close"},
     )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from roost.gateway.drops import Drops, Reason
@@ -112,7 +113,7 @@ class LongPollSession:
         One post can wait: another that comes meanwhile is answered 408 at once.
         """
         if self._post is not None:
-            answer(408)
+            answer(HTTPStatus.REQUEST_TIMEOUT)
             return
         self._post = _Post(messages, answer)
         # Channels are run from no task (see `Runner`), and a request is one.
@@ -183,7 +184,7 @@ class LongPollSession:
         self.closed = True
         for name in list(self._polls):
             self.end_poll(name)
-        self._finish_post(408)
+        self._finish_post(HTTPStatus.REQUEST_TIMEOUT)
         self._wheel.remove(self)
         # The client may be in the middle of carrying out a message: what that leads to comes first.
         asyncio.get_running_loop().call_soon(self._end, code)
@@ -206,9 +207,11 @@ class LongPollSession:
         if post is None or self._post is not post:
             return
         if not post.messages:
-            self._finish_post(200)
+            self._finish_post(HTTPStatus.OK)
         elif post.timer is None:
-            post.timer = asyncio.get_running_loop().call_later(self._options.window, self._finish_post, 408)
+            post.timer = asyncio.get_running_loop().call_later(
+                self._options.window, self._finish_post, HTTPStatus.REQUEST_TIMEOUT
+            )
 
     def _unread(self) -> bool:
         """Whether the client is to wait: for channels that are busy, or until it has polled what waits for it."""

@@ -7,6 +7,7 @@ other code of the cluster is asked: by number, and the answer quotes it.
 import asyncio
 import contextlib
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +34,11 @@ END_POLL: Final = "long_poll_end_poll"
 """Of messages to it that a poll is to be answered."""
 LOOK_PERIOD: Final = 0.5
 """Seconds between two looks whether the worker lives that holds a session."""
-GONE: Final = 410
+_POST: Final = "post"
+_END: Final = "end"
+_POLL: Final = "poll"
+_HERE: Final = "here"
+"""What is asked of a session; the last one only whether there is one."""
 
 PollName = tuple[str, int, int]
 """The node and the worker at which a poll arrived, and a number of that worker's."""
@@ -81,7 +86,7 @@ class LongPollSessions:
 
     async def poll(self, address: SessionAddress, name: PollName, options: "LongPoll") -> list[str] | None:
         """What comes for the client within the window; None if there is no such session."""
-        answer = await self._ask(address, ["poll", name], options)
+        answer = await self._ask(address, [_POLL, name], options)
         return None if answer is None else list(answer)
 
     def end_poll(self, address: SessionAddress, name: PollName) -> None:
@@ -95,12 +100,12 @@ class LongPollSessions:
 
     async def post(self, address: SessionAddress, messages: list[ClientMessage], options: "LongPoll") -> int:
         """Have the client's messages received: 200, 408 if that took too long, 410 if there is no such session."""
-        answer = await self._ask(address, ["post", [list(message) for message in messages]], options)
-        return GONE if answer is None else int(answer)
+        answer = await self._ask(address, [_POST, [list(message) for message in messages]], options)
+        return HTTPStatus.GONE if answer is None else int(answer)
 
     async def end(self, address: SessionAddress, options: "LongPoll") -> None:
         """End a session whose client sends what cannot be read."""
-        await self._ask(address, ["end", None], options)
+        await self._ask(address, [_END, None], options)
 
     # Asking
 
@@ -141,7 +146,7 @@ class LongPollSessions:
         node, worker, number, key = address
         calls = self._runtime.calls
         try:
-            if not await calls.ask(worker, KIND, [number, key, "here", None], options.pubsub_timeout, node):
+            if not await calls.ask(worker, KIND, [number, key, _HERE, None], options.pubsub_timeout, node):
                 return None
             return await calls.ask(worker, KIND, question, options.window + options.pubsub_timeout, node)
         except (TimeoutError, CallFailed):
@@ -154,11 +159,11 @@ class LongPollSessions:
         kept, session = self._own.get(number, (None, None))
         if session is None or kept != key or session.closed:
             asked.answer(None)
-        elif what == "poll":
+        elif what == _POLL:
             session.poll(tuple(details), asked.answer)
-        elif what == "here":
-            asked.answer("here")
-        elif what == "end":
+        elif what == _HERE:
+            asked.answer(_HERE)
+        elif what == _END:
             session.close(CloseCode.INVALID_DATA)
             asked.answer(None)
         else:

@@ -84,8 +84,9 @@ def review(
 
 def refusal(error: Error) -> bytes:
     """The response of an application's `Error`: its status, and a body if it has a payload. Raises TypeError."""
-    status, payload = error.http_status, error.payload
-    if type(status) is not int or not 300 <= status <= 599:
+    status: object = error.http_status
+    payload = error.payload
+    if not isinstance(status, int) or not 300 <= status <= 599:
         raise TypeError(f"http_status must be a status from 300 to 599, not {status!r}")
     if payload is None or payload == {}:
         return response(status)

@@ -38,6 +38,15 @@ def test_every_file_named_in_the_architecture_exists() -> None:
         assert (ROOT / file).exists(), file
 
 
+def test_every_module_of_the_gateway_stands_under_one_subject_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text[text.index("## The gateway's modules") : text.index("## Five ways through the code")]
+    rows = [row for row in table.splitlines() if row.startswith("| ")]
+    named = sorted(name for row in rows for name in re.findall(r"`(\w+)`", row))
+    modules = sorted(path.stem for path in (ROOT / "gateway").glob("*.py") if path.stem != "__init__")
+    assert named == modules, "each module of gateway/ is named once in the table of docs/architecture.md"
+
+
 def test_every_telemetry_event_is_in_the_guide_with_all_that_it_carries() -> None:
     rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", (ROOT / "docs" / "telemetry.md").read_text(), re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", carries)) - {"ok", "error"} for name, carries in rows}

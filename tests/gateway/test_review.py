@@ -1,6 +1,7 @@
 """What is looked at before the application is asked, and what it may answer."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -123,6 +124,7 @@ def test_tokens_are_taken_only_where_the_mount_says_so() -> None:
         (Error(), 403, b"", None),
         (Error(None), 403, b"", None),
         (Error(http_status=429), 429, b"", None),
+        (Error(http_status=HTTPStatus.SERVICE_UNAVAILABLE), 503, b"", None),
         (Error("later", http_status=503), 503, b"later", b"text/plain; charset=utf-8"),
         (Error(b"\0", http_status=418), 418, b"\0", b"application/octet-stream"),
         (Error({"reason": "no"}), 403, b'{"reason":"no"}', b"application/json"),

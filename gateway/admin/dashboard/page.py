@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from roost.gateway.admin.dashboard.socket import MAX_DASHBOARDS
+from roost.gateway.admin.dashboard.socket import no_room
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,8 +44,9 @@ def page_routes(endpoint: "Endpoint") -> list[Route]:
     """The page, its files, and `access`, by which it finds out why it was not let in."""
 
     async def access(_: "Request") -> Response:
-        if len(endpoint.runtime.clients) >= MAX_DASHBOARDS:
-            return PlainTextResponse(f"{MAX_DASHBOARDS} dashboards are open already: close one\n", 503)
+        full = no_room(endpoint)
+        if full is not None:
+            return PlainTextResponse(full, HTTPStatus.SERVICE_UNAVAILABLE)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     files = [_route(f"{PATH}/{file.name}", file) for file in _files()]

@@ -1,5 +1,6 @@
 """The socket of the dashboard: who may connect, and what its channels work with."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from roost.gateway.admin.guard import wrong_host, wrong_token
@@ -11,9 +12,17 @@ if TYPE_CHECKING:
     from roost.gateway.admin.dashboard.watch import Watch
     from roost.gateway.admin.own_node import OwnNode
     from roost.gateway.connect_info import ConnectInfo
+    from roost.gateway.endpoint import Endpoint
 
 MAX_DASHBOARDS: Final = 16
 """Dashboards at a time; one more is answered 503."""
+
+
+def no_room(endpoint: "Endpoint") -> str | None:
+    """What is said to one more dashboard, if there is no room for it."""
+    if len(endpoint.runtime.clients) < MAX_DASHBOARDS:
+        return None
+    return f"{MAX_DASHBOARDS} dashboards are open already: close one\n"
 
 
 class Desk(NamedTuple):
@@ -39,6 +48,5 @@ class DashboardSocket(Socket):
         )
         if wrong is not None:
             return Error(wrong.sentence + "\n", int(wrong.status))
-        if len(self.endpoint.runtime.clients) >= MAX_DASHBOARDS:
-            return Error(f"{MAX_DASHBOARDS} dashboards are open already: close one\n", 503)
-        return Ok()
+        full = no_room(self.endpoint)
+        return Ok() if full is None else Error(full, HTTPStatus.SERVICE_UNAVAILABLE)
