@@ -75,7 +75,7 @@ class ClusterUplink(Uplink):
     ) -> int:
         """Raises PayloadTooLarge, too."""
         if reach == Reach.CLUSTER or topic == BRIDGE:
-            check_size(payload, self.max_payload)
+            check_size(payload, self.max_payload, len(topic) + len(event))
         return super().publish_now(topic, form, event, payload, sender, reach)
 
     def close(self) -> None:

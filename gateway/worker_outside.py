@@ -31,7 +31,7 @@ def _publishable(event: OutsideEvent, limit: int) -> tuple[str, Form, str, bytes
                 form, data = encode_broadcast(topic, event.event, event.payload)
             case Form.PLAIN:
                 form, data = Form.PLAIN, encode_plain(msgspec.msgpack.decode(event.payload))
-        check_size(data, limit)
+        check_size(data, limit, len(topic) + len(event.event))
     except (TypeError, ValueError, msgspec.DecodeError) as error:
         raise Refused(f"that cannot be broadcast: {error}") from None
     return topic, form, event.event, data

@@ -11,6 +11,8 @@ from roost.shared.phash2 import phash2
 
 BUCKETS: Final = 1024
 """Topics are spread over so many buckets; a node listens to those in which it has subscribers."""
+NAMES_BYTES: Final = 4096
+"""Room for topic and event in a message of the engine's greatest size; longer ones take of the payload's."""
 MAX_KNOWN_TOPICS: Final = 65_536
 """Topics whose bucket is remembered; then the one that was asked for longest ago is hashed again."""
 
@@ -19,8 +21,15 @@ class PayloadTooLarge(ValueError):
     """What was to be published has more bytes than the engine between the nodes takes; the text has both numbers."""
 
 
-def check_size(payload: bytes, limit: int) -> None:
-    """Raises PayloadTooLarge, before anything is published."""
+def check_size(payload: bytes, limit: int, names: int = 0) -> None:
+    """Raises PayloadTooLarge, before anything is published. `names`: characters of the topic and the event."""
+    # Four bytes a character at most: short names, and nearly all are, need not be encoded for this.
+    beyond = 4 * names - NAMES_BYTES
+    if beyond > 0 and len(payload) + beyond > limit:
+        raise PayloadTooLarge(
+            f"a payload of {len(payload)} bytes with {names} characters of topic and event is too large for the other "
+            f"nodes: {limit} bytes and {NAMES_BYTES // 4} characters are what the engine between them takes"
+        )
     if len(payload) > limit:
         raise PayloadTooLarge(
             f"a payload of {len(payload)} bytes is too large for the other nodes: {limit} is what the engine between "

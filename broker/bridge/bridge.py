@@ -39,13 +39,19 @@ from roost.broker.bridge.wire import (
     is_echo,
 )
 from roost.shared.cluster import ClusterNews, ClusterStatus, EngineState, Interest, Listening
-from roost.shared.crossing import Crossing, bucket_of, decode_crossing, decode_direct, encode_letter_of, pack_buckets
+from roost.shared.crossing import (
+    NAMES_BYTES,
+    Crossing,
+    bucket_of,
+    decode_crossing,
+    decode_direct,
+    encode_letter_of,
+    pack_buckets,
+)
 from roost.shared.topics import crosses
 
 REJOIN_BEATS: Final = 5
 """After a reconnect, what waits is sent when all nodes are heard again that were there before, or after these beats."""
-TOPIC_BYTES: Final = 4096
-"""Room for topic and event in a message of the engine's greatest size."""
 PAYLOAD_UNTIL_CONNECTED: Final = 1024 * 1024
 """What the engine's greatest message is taken to be before it was ever reached."""
 
@@ -125,7 +131,7 @@ class Bridge:
         told = Listening(
             self._buckets.versions,
             pack_buckets(heard),
-            self._max_message - MAX_HEAD_BYTES - TOPIC_BYTES,
+            self._max_message - MAX_HEAD_BYTES - NAMES_BYTES,
             tuple(sorted(self.members.up())),
         )
         if told == self._told:

@@ -129,9 +129,8 @@ def find_engine(options: EngineOptions) -> Engine:
         try:
             made: Engine = getattr(import_module(module), name)(options)
         except ModuleNotFoundError as missing:
-            raise CannotStart(
-                f"ROOST_CLUSTER: {scheme}:// needs {missing.name}: pip install 'roost[{extra}]'"
-            ) from None
+            package = str(missing.name).partition(".")[0]
+            raise CannotStart(f"ROOST_CLUSTER: {scheme}:// needs {package}: pip install 'roost[{extra}]'") from None
         return made
     for found in entry_points(group="roost.engines"):
         if found.name == scheme:

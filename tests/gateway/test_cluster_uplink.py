@@ -105,6 +105,8 @@ async def test_what_the_engine_does_not_take_is_refused_to_who_publishes_it() ->
         direct = encode_direct("b", Crossing("room:1", Form.JSON, "news", large))
         with pytest.raises(PayloadTooLarge):
             uplink.publish_now(BRIDGE, Form.PLAIN, "", direct, reach=Reach.NODE)
+        with pytest.raises(PayloadTooLarge, match="10 bytes with 2004 characters"):
+            uplink.publish_now("x" * 2000, Form.JSON, "news", large[:10])
         published = uplink.published
         assert uplink.publish_now("room:1", Form.JSON, "news", large, reach=Reach.NODE) == published + 1
         assert uplink.publish_now("room:1", Form.JSON, "news", large[1:]) == published + 2

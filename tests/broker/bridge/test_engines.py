@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,21 @@ class TestWhichEngine:
     def test_what_cannot_work_is_said_in_a_sentence(self, options: EngineOptions, sentence: str) -> None:
         with pytest.raises(CannotStart, match=sentence):
             find_engine(options)
+
+    @pytest.mark.parametrize(
+        ("url", "missing", "extra"),
+        [("nats://a", "nats", "nats"), ("tls://a", "nkeys", "nats"), ("rediss://a", "redis", "redis")],
+    )
+    def test_what_is_not_installed_is_named(
+        self, url: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in [name for name in sys.modules if name.partition(".")[0] == missing]:
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setitem(sys.modules, missing, None)
+        for engine in ("nats", "redis"):
+            monkeypatch.delitem(sys.modules, f"roost.broker.bridge.{engine}_engine", raising=False)
+        with pytest.raises(CannotStart, match=rf":// needs {missing}: pip install 'roost\[{extra}\]'"):
+            find_engine(EngineOptions((url,)))
 
     def test_secrets_are_not_shown(self) -> None:
         options = EngineOptions(("nats://user:s3cret@a:4222", "nats://t0ken@b:4222"))
