@@ -17,6 +17,18 @@ from roost.shared.config import Settings
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
 
+__all__ = [
+    "CannotStart",
+    "Connection",
+    "Engine",
+    "EngineAway",
+    "EngineOptions",
+    "EngineRefuses",
+    "ToSend",
+    "find_engine",
+]
+"""What an engine of somebody else's needs."""
+
 CONNECT_LIMIT: Final = 2.0
 """Seconds in which a connection to an engine is there, or is given up."""
 

@@ -1,20 +1,40 @@
-"""What an engine between nodes must do. Subclass `EngineConformance` in a test module and give it an engine.
+"""What an engine between nodes must do. Subclass these classes in a test module and give them an engine.
+
+    import pytest
+
+    from roost.broker.bridge.engine import EngineOptions
+    from roost.testing.engine_conformance import EngineConformance, EngineLossConformance
 
     class TestMyEngine(EngineConformance):
         @pytest.fixture
         def engine(self):
             return MyEngine(EngineOptions(urls=("mine://localhost",)))
 
-It wants pytest and pytest-asyncio, with `asyncio_mode = "auto"`, and an engine that nobody else uses meanwhile.
+    class TestMyEngineGoes(EngineLossConformance):
+        @pytest.fixture
+        def server(self):  # a new one for each test
+            with MyServer() as server:
+                yield server
+
+        @pytest.fixture
+        def engine(self, server):
+            return MyEngine(EngineOptions(urls=(server.url,)))
+
+        @pytest.fixture
+        def kill(self, server):
+            return server.kill
+
+They want pytest and pytest-asyncio, in either of its modes, and an engine that nobody else uses meanwhile.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import pytest_asyncio
 
-from roost.broker.bridge.engine import Connection, Engine
+from roost.broker.bridge.engine import Connection, Engine, EngineAway
 from roost.broker.bridge.outgoing import ToSend
 
 LIMIT = 10.0
@@ -27,12 +47,13 @@ class Ear:
     def __init__(self) -> None:
         self.came: list[bytes] = []
         self.lost = asyncio.Event()
+        self.times_lost = 0
         self.connection: Connection
         self._changed = asyncio.Event()
 
     async def open(self, engine: Engine) -> None:
         """Connect."""
-        self.connection = await engine.connect(self._received, self.lost.set)
+        self.connection = await engine.connect(self._received, self._is_lost)
 
     async def hears(self, count: int) -> list[bytes]:
         """The first `count` messages; fails if they do not come, or more do."""
@@ -47,11 +68,16 @@ class Ear:
         self.came.append(data)
         self._changed.set()
 
+    def _is_lost(self) -> None:
+        self.times_lost += 1
+        self.lost.set()
 
+
+@pytest.mark.asyncio
 class EngineConformance:
-    """The tests."""
+    """What holds while the engine is there. Needs a fixture `engine`."""
 
-    @pytest.fixture
+    @pytest_asyncio.fixture
     async def ears(self, engine: Engine) -> AsyncIterator[list[Ear]]:
         """Two connections."""
         async with contextlib.AsyncExitStack() as open_ones:
@@ -137,3 +163,35 @@ class EngineConformance:
         await here.connection.publish([ToSend("roost.a", b"late")])
         assert not there.lost.is_set()
         assert there.came == []
+
+    async def test_it_says_what_it_is(self, engine: Engine, ears: list[Ear]) -> None:
+        """For `roost status`, and for whether a confirmation is the last word."""
+        assert engine.address
+        assert ears[0].connection.spreads in (False, True)
+
+
+@pytest.mark.asyncio
+class EngineLossConformance:
+    """What holds when the engine goes. Needs a fixture `engine`, and `kill`, which ends its server as kill -9 does."""
+
+    async def test_who_is_connected_is_told_once(self, engine: Engine, kill: Callable[[], None]) -> None:
+        """And can do nothing any more, without hanging."""
+        ear = Ear()
+        await ear.open(engine)
+        await ear.connection.subscribe(["roost.a"])
+        kill()
+        async with asyncio.timeout(LIMIT):
+            await ear.lost.wait()
+            with pytest.raises(EngineAway):
+                await ear.connection.publish([ToSend("roost.a", b"late")])
+            with pytest.raises(EngineAway):
+                await ear.connection.subscribe(["roost.b"])
+            await ear.connection.close()
+        assert ear.times_lost == 1
+
+    async def test_nobody_is_there(self, engine: Engine, kill: Callable[[], None]) -> None:
+        """It is said at once, or after a limit."""
+        kill()
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(EngineAway):
+                await engine.connect(lambda _: None, lambda: None)

@@ -15,7 +15,7 @@ from roost.broker.bridge.engine import Engine, EngineAway, EngineRefuses, find_e
 from roost.broker.bridge.outgoing import ToSend
 from roost.shared.control import EngineOptions
 from roost.shared.failures import CannotStart
-from roost.testing.engine_conformance import Ear, EngineConformance
+from roost.testing.engine_conformance import Ear, EngineConformance, EngineLossConformance
 from tests.e2e.certificate import write_certificate
 from tests.engines import WHY_NO_REDIS, EngineServer, NatsServer, RedisServer
 
@@ -48,20 +48,34 @@ class TestRedis(OnOneServer):
             yield running
 
 
+class OnAServerThatGoes(EngineLossConformance):
+    server: type[EngineServer]
+
+    @pytest.fixture
+    def running(self) -> Iterator[EngineServer]:
+        with self.server() as running:
+            yield running
+
+    @pytest.fixture
+    def engine(self, running: EngineServer) -> Engine:
+        return find_engine(EngineOptions((running.url,)))
+
+    @pytest.fixture
+    def kill(self, running: EngineServer) -> Callable[[], None]:
+        return running.kill
+
+
+class TestNatsGoes(OnAServerThatGoes):
+    server = NatsServer
+
+
+@needs_redis
+class TestRedisGoes(OnAServerThatGoes):
+    server = RedisServer
+
+
 @pytest.mark.parametrize("server", SERVERS)
 class TestServersThatGo:
-    async def test_who_is_connected_is_told_once(self, server: type[EngineServer]) -> None:
-        with server() as running:
-            ear = Ear()
-            await ear.open(find_engine(EngineOptions((running.url,))))
-            await ear.connection.subscribe(["roost.a"])
-            running.kill()
-            async with asyncio.timeout(10):
-                await ear.lost.wait()
-            with pytest.raises(EngineAway):
-                await ear.connection.publish([ToSend("roost.a", b"late")])
-            await ear.connection.close()
-
     async def test_who_publishes_is_told(self, server: type[EngineServer]) -> None:
         with server() as running:
             ear = Ear()
