@@ -189,16 +189,21 @@ class Supervisor:
 
     async def _spawn(self, name: str, start: Message) -> Child:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                self._module,
-                name,
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-            )
-        child = self.children[name] = Child(name, start, process, await Link.over(ours))
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    self._module,
+                    name,
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                )
+            link = await _linked(process, ours)
+        except BaseException:  # as when it is stopped before it is there
+            ours.close()
+            raise
+        child = self.children[name] = Child(name, start, process, link)
         child.link.tell(start)
         return child
 
@@ -215,6 +220,7 @@ class Supervisor:
             await child.process.wait()
             await asyncio.wait([serving], timeout=LAST_WORDS_LIMIT)
         finally:
+            await _kill(child.process)  # if this is cancelled, nobody else knows it
             serving.cancel()
             watching.cancel()
             child.link.close()
@@ -261,10 +267,25 @@ async def _end(child: Child, limit: float) -> bool:
             return child.stalled is None
     if limit:
         _log.warning("%s (pid %d) did not stop within %g s; killing it", child.name, child.pid, limit)
-    with contextlib.suppress(ProcessLookupError):
-        child.process.kill()
-    await child.process.wait()
+    await _kill(child.process)
     return False
+
+
+async def _linked(process: asyncio.subprocess.Process, ours: socket.socket) -> Link:
+    """The link to a process that was just started; without one it does not live on."""
+    try:
+        return await Link.over(ours)
+    except BaseException:
+        await _kill(process)
+        raise
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill it, if it lives, and wait until it is dead."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def _how_it_ended(child: Child) -> str:

@@ -18,6 +18,7 @@ from roost.shared.failures import CannotStart
 from roost.shared.inspection import AskTopics
 from roost.shared.link import Refused
 from roost.shared.supervisor import Child, RestartIntensity, Supervisor
+from tests.e2e.node import children, lives
 from tests.limits import LIMIT
 from tests.shared.processes import dies, running, says
 
@@ -184,6 +185,17 @@ class TestStopping:
         os.kill(child.pid, signal.SIGSTOP)
         await asyncio.wait_for(family.supervisor.stop(0.1), LIMIT)
         assert child.process.returncode == -signal.SIGKILL
+
+    @pytest.mark.parametrize("turns", range(4))
+    async def test_one_that_is_being_spawned_does_not_outlive_it(self, family: Family, turns: int) -> None:
+        before = set(children(os.getpid()))
+        family.keep("a")
+        while not (spawned := set(children(os.getpid())) - before):
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(family.supervisor.stop(LIMIT), LIMIT)
+        assert not any(map(lives, spawned))
 
     async def test_one_that_is_being_prepared_is_not_started(self, family: Family) -> None:
         preparing = asyncio.Event()
