@@ -156,7 +156,7 @@ class CanaryClient(asyncio.Protocol):
         if self._publisher is not None:
             self._publisher.end(graceful=self.close_code is not None)
         for answered in self._waiting.values():
-            answered.set_result(None)
+            _wake(answered)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -197,7 +197,7 @@ class CanaryClient(asyncio.Protocol):
             else:
                 subscriber.left(topic)
             if (answered := self._waiting.pop(ref, None)) is not None:
-                answered.set_result(None)
+                _wake(answered)
         elif message.event != "phx_close":
             self._witness.fault(
                 Kind.REFUSED, f"{self.name} was told {message.event} on topic {topic}: {message.payload}"
@@ -207,6 +207,12 @@ class CanaryClient(asyncio.Protocol):
         self.close_code = struct.unpack_from(">H", payload)[0] if len(payload) >= 2 else CloseCode.NORMAL
         self._transport.write(close_frame(self.close_code))
         self._transport.close()
+
+
+def _wake(waiting: "asyncio.Future[None]") -> None:
+    """Whoever waited may have been cancelled, as all are at the end."""
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 async def connect(host: str, port: int, url: str, name: str, vocabulary: Vocabulary, witness: Witness) -> CanaryClient:
