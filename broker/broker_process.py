@@ -186,12 +186,18 @@ class Broker:
                     link.tell(self._bridge.listening)
                 return self._shards.map
             case TakeWorkerNumber():
-                return NodePlace(self._run_dir.take_worker_number(), self._node, self._bridge is not None)
+                return NodePlace(self._take_worker_number(), self._node, self._bridge is not None)
             case AskNode():
                 return await self._ask_node(message)
             case StartTrace():
                 return await self._traces.answer(message, link)
         return await self._answer(message)
+
+    def _take_worker_number(self) -> int:
+        try:
+            return self._run_dir.take_worker_number()
+        except OSError as error:
+            raise Refused(f"no worker number can be taken: {error}") from None
 
     async def _answer(self, message: Message) -> Any:
         """What may be asked here and from other nodes."""

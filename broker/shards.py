@@ -29,6 +29,8 @@ MAX_FAILED_STARTS: Final = 5
 """So often a shard of a new epoch may die before it is open; else the change is given up."""
 STEP_PERIOD: Final = 0.05
 """Seconds between two looks at what a change waits for, if nothing is heard."""
+WRITE_PERIOD: Final = 0.5
+"""Seconds between two attempts to write the map for a shard that is to be started, as while the disk is full."""
 SHARD_LIMIT: Final = 1.0
 """Seconds that a shard has to stop before it is killed."""
 
@@ -64,6 +66,8 @@ class Shards:
         self._failed_starts: Counter[Slot] = Counter()
         self._heard = asyncio.Event()
         self._change: asyncio.Task[None] | None = None
+        self._unwritten = False
+        """Whether the last attempt to write the map failed."""
         self._restarts_before = 0
         """Of shards of epochs that are no more."""
 
@@ -90,7 +94,10 @@ class Shards:
         if not 1 <= shards <= MAX_SHARDS:
             raise Refused(f"a node has 1 to {MAX_SHARDS} shards, not {shards}")
         before = len(self.map.slots())
-        self._adopt(grown(self.map, shards))
+        try:
+            self._adopt(grown(self.map, shards))
+        except OSError as error:
+            raise Refused(f"the shard map cannot be written: {error}") from None
         self._start(newest(self.map))
         return self._begin_change(before)
 
@@ -149,7 +156,8 @@ class Shards:
         """Rule M1: the map names the incarnation before it is started, and no older one may live then."""
         older = self.map.incarnation(slot)
         assert older is not None
-        self._adopt(restarted(self.map, slot))
+        while not self._adopts(restarted(self.map, slot)):
+            await asyncio.sleep(WRITE_PERIOD)
         for living in self._run_dir.live_incarnations(slot):
             await self._run_dir.end(shard_name(slot, living))
         return StartShard(slot, older + 1, str(self._run_dir.path), self._logs)
@@ -194,11 +202,10 @@ class Shards:
         while phase(self.map) is not Phase.SETTLED:
             live = self._run_dir.live_workers()
             self._heard.clear()
-            if step := next_map(self.map, self._opened, self._publishing, live):
-                await self._take(step)
-            elif self._preparing() and (why := self._hopeless(loop.time() - began)):
-                await self._take(aborted(self.map))
-            else:
+            step = next_map(self.map, self._opened, self._publishing, live)
+            if step is None and self._preparing() and (why := self._hopeless(loop.time() - began)):
+                step = aborted(self.map)
+            if step is None or not await self._take(step):
                 self._note_progress(live, loop.time() - began)
                 await self._hear()
         self._end_change(why, loop.time() - began)
@@ -216,14 +223,19 @@ class Shards:
         late = ", ".join(f"shard {slot}" for slot in sorted(unopened(self.map, self._opened)))
         return f"{late} did not open within {RESHARD_LIMIT:g} s"
 
-    async def _take(self, step: ShardMap) -> None:
-        """The map first, then what follows from it: shards that it does not name any more are ended (M6)."""
-        self._adopt(step)
+    async def _take(self, step: ShardMap) -> bool:
+        """The map first, then what follows from it: shards that it does not name any more are ended (M6).
+
+        False if the map cannot be written now: then nothing has happened.
+        """
+        if not self._adopts(step):
+            return False
         for epoch in self._pools.keys() - step.epochs.keys():
             await self._pools[epoch].stop(SHARD_LIMIT)
             self._restarts_before += self._pools.pop(epoch).restarts
         self._opened = {one for one in self._opened if one[0].epoch in step.epochs}
         self._failed_starts.clear()
+        return True
 
     def _note_progress(self, live: set[int], seconds: float) -> None:
         assert self.resharding is not None
@@ -255,7 +267,20 @@ class Shards:
     def _preparing(self) -> bool:
         return phase(self.map) is Phase.PREPARING
 
+    def _adopts(self, shard_map: ShardMap) -> bool:
+        """Adopt it; False if it cannot be written now, which is logged once."""
+        try:
+            self._adopt(shard_map)
+        except OSError as error:
+            if not self._unwritten:
+                _log.error("the shard map cannot be written, trying again until it can: %s", error)
+            self._unwritten = True
+            return False
+        return True
+
     def _adopt(self, shard_map: ShardMap) -> None:
-        self.map = shard_map
+        """The file first: nobody may act on a map that the next broker would not find. Raises OSError."""
         self._run_dir.write_map(shard_map)
+        self._unwritten = False
+        self.map = shard_map
         self._announce(shard_map)

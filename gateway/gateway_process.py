@@ -290,12 +290,17 @@ class Gateway:
         )
 
     async def _take_place(self) -> NodePlace:
+        why = ""
         while True:
             await self._joined.wait()
             try:
                 assert self._broker is not None
                 return await self._broker.ask(TakeWorkerNumber(), NodePlace, ANSWER_LIMIT)
             except (LinkClosed, TimeoutError):
+                await asyncio.sleep(BROKER_PERIOD)
+            except Refused as refused:
+                if why != (why := str(refused)):
+                    _log.error("no worker can be started, trying again until one can: %s", why)
                 await asyncio.sleep(BROKER_PERIOD)
 
     def _worker_told(self, worker: Child, message: Message) -> None:
