@@ -15,9 +15,7 @@ from roost.shared.link import Refused
 from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.e2e.node import kill
-
-LIMIT = 60.0
-"""Seconds in which everything happens, on a machine that runs other tests beside it."""
+from tests.limits import LIMIT
 
 
 @asynccontextmanager
