@@ -15,7 +15,7 @@ from roost.node import ask_node
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 
-START_LIMIT: Final = 30.0
+START_LIMIT: Final = 60.0
 """Seconds in which a node starts, on a machine that runs other tests beside it."""
 STOP_LIMIT: Final = 15.0
 """Seconds in which each of its processes ends; then it is killed."""

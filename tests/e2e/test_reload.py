@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidMessage
 
 from roost.client import ChannelEnded, JoinedChannel, open_connection
 from tests.e2e.node import ROOST, Node, wait_for
@@ -57,7 +58,7 @@ async def serves(node: Node, expected: str) -> None:
             try:
                 if await version(node) == expected:
                     return
-            except (OSError, ChannelEnded):
+            except (OSError, InvalidMessage, ChannelEnded):
                 await asyncio.sleep(0)
 
 

@@ -10,6 +10,7 @@ import pytest
 from roost.gateway.addresses import Reservation, listener, url
 from roost.shared.failures import CannotStart
 from tests.limits import LIMIT
+from tests.ports import free_port
 
 
 def has_ipv6() -> bool:
@@ -85,13 +86,13 @@ class TestReserving:
             Reservation(*address)
 
     def test_a_port_is_free_again_when_it_is_given_back(self, stack: ExitStack) -> None:
-        with Reservation("127.0.0.1", 0) as first:
+        with Reservation("127.0.0.1", free_port()) as first:
             (address,) = first.addresses
         assert stack.enter_context(Reservation(*address)).addresses == (address,)
 
     def test_a_port_can_be_had_again_while_old_connections_fade(self, stack: ExitStack) -> None:
         """The server closed first: for a minute the kernel keeps the connection in TIME_WAIT."""
-        with Reservation("127.0.0.1", 0) as first, closing(listener(first.addresses[0])) as worker:
+        with Reservation("127.0.0.1", free_port()) as first, closing(listener(first.addresses[0])) as worker:
             (address,) = first.addresses
             worker.listen()
             with connect(*address) as client:
@@ -112,17 +113,17 @@ class TestReserving:
 
     @needs_ipv6
     def test_one_of_two_addresses_taken_is_refused_and_the_other_given_back(self, stack: ExitStack) -> None:
+        port = free_port()
         taken = stack.enter_context(socket.socket(socket.AF_INET6))
-        taken.bind(("::1", 0))
+        taken.bind(("::1", port))
         taken.listen()
-        port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"^port {port} is already in use$"):
             Reservation("localhost", port)
         stack.enter_context(Reservation("127.0.0.1", port))
 
     @needs_ipv6
     def test_ipv6_leaves_ipv4_to_others(self, stack: ExitStack) -> None:
-        (address,) = stack.enter_context(Reservation("::", 0)).addresses
+        (address,) = stack.enter_context(Reservation("::", free_port())).addresses
         stack.enter_context(Reservation("0.0.0.0", address[1]))
 
 

@@ -25,9 +25,9 @@ APP: Final = "examples.playground:endpoint"
 PROTOCOL_VERSION: Final = "2.0.0"
 """The serializer that the generator speaks; a client that names none gets the first."""
 SOCKET_PATH: Final = f"/socket/websocket?vsn={PROTOCOL_VERSION}"
-START_LIMIT: Final = 30.0
+START_LIMIT: Final = 60.0
 STOP_LIMIT: Final = 12.0
-ANSWER_LIMIT: Final = 10.0
+ANSWER_LIMIT: Final = 30.0
 _COMPLAINTS: Final = ("WARNING", "ERROR", "CRITICAL", "Traceback")
 
 
