@@ -10,6 +10,7 @@ from roost.gateway.admin.dashboard.mounting import mount_dashboard
 from roost.gateway.admin.dashboard.page import open_paths, page_routes
 from roost.gateway.admin.listener import AdminListener, admin_app
 from roost.gateway.admin.own_node import OwnNode
+from roost.gateway.admin.topic_search import TopicSearch
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.replies import Ok
 from roost.gateway.token import Token
@@ -35,7 +36,8 @@ def admin_listener(
         return rights_of(verdict.payload) if isinstance(verdict, Ok) else None
 
     endpoint = Endpoint(check_origin="conn")
-    routes = [*page_routes(endpoint), *api_routes(node, publish, rights)]
+    search = TopicSearch(node)
+    routes = [*page_routes(endpoint), *api_routes(node, search, publish, rights)]
     endpoint.app = admin_app(token, node.measure, node.why_not_ready, routes, open_paths())
-    mount_dashboard(endpoint, token, node)
+    mount_dashboard(endpoint, token, node, search)
     return AdminListener(endpoint, addresses)

@@ -22,6 +22,8 @@ class Topics(msgspec.Struct):
 
     total: int
     topics: list[TopicCount]
+    complete: bool
+    """Whether all were counted: a search has a limit, and a longer prefix finds the rest."""
     silent: list[str]
     """Who did not answer in time."""
 

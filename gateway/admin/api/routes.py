@@ -19,11 +19,11 @@ from roost.gateway.admin.api.requests import (
     read_name,
 )
 from roost.gateway.admin.guard import bearer
+from roost.gateway.admin.topic_search import Search, TopicSearch
 from roost.gateway.outside import KeyTaken
 from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets
-from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers, TopicCount, TopicPages
+from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers
 from roost.shared.link import Refused
-from roost.shared.topic_walk import ORDERS, TopicWalk
 
 Rights = Callable[[str], frozenset[May] | None]
 """What a token is for; None if it is none of ours, or has expired."""
@@ -35,16 +35,16 @@ class AsksNode(Protocol):
     async def ask(self, question: Any) -> Any:
         """The answer of the workers together. Raises Refused."""
 
-    async def ask_broker(self, question: Any, answer: Any) -> Any:
-        """The broker's answer. Raises Refused."""
-
 
 class TooLarge(Exception):
     """A body has more bytes than are read."""
 
 
 def api_routes(
-    node: AsksNode, publish: Callable[[BroadcastEvents], Awaitable[Broadcasted]], rights: Rights
+    node: AsksNode,
+    search: TopicSearch,
+    publish: Callable[[BroadcastEvents], Awaitable[Broadcasted]],
+    rights: Rights,
 ) -> list[BaseRoute]:
     """All of them."""
 
@@ -56,12 +56,9 @@ def api_routes(
         return answer
 
     async def topics(request: Request) -> Any:
-        walk = TopicWalk(request.query_params.get("prefix", ""))
-        limit = read_limit(request.query_params.get("limit"))
-        while question := walk.question:
-            walk.take(await node.ask_broker(question, TopicPages))
-        rows = sorted((TopicCount(*item) for item in walk.subscribers().items()), key=ORDERS["subscribers"])
-        return Topics(len(rows), rows[:limit], list(walk.silent))
+        prefix = request.query_params.get("prefix", "")
+        found = await search.find(Search(prefix, "subscribers", limit=_limit(request)))
+        return Topics(found.total, list(found.topics), found.complete, list(found.silent))
 
     async def subscribers(request: Request) -> Any:
         found: Subscribers = await node.ask(AskSubscribers(_topic(request), _limit(request)))

@@ -8,9 +8,9 @@ from roost.gateway.replies import Error, Ok
 from roost.gateway.socket import Socket
 
 if TYPE_CHECKING:
-    from roost.gateway.admin.dashboard.topic_search import TopicSearch
     from roost.gateway.admin.dashboard.watch import Watch
     from roost.gateway.admin.own_node import OwnNode
+    from roost.gateway.admin.topic_search import TopicSearch
     from roost.gateway.connect_info import ConnectInfo
     from roost.gateway.endpoint import Endpoint
 

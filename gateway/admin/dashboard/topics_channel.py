@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from roost.gateway.admin.dashboard.socket import DashboardSocket
-from roost.gateway.admin.dashboard.topic_search import Search
+from roost.gateway.admin.topic_search import Search
 from roost.gateway.channel import Channel
 from roost.gateway.events import event
 from roost.gateway.replies import Error, Ok

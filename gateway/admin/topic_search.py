@@ -1,4 +1,4 @@
-"""Searches the topics of all shards for a dashboard, within limits that an operator's patience and our memory set."""
+"""Searches the topics of all shards for operators, within limits that their patience and our memory set."""
 
 import asyncio
 import heapq
@@ -16,7 +16,7 @@ MAX_COUNTED: Final = 200_000
 """Topics that a search counts, by shard; beyond them it ends and says so: a longer prefix finds the rest."""
 SEARCH_LIMIT: Final = 5.0
 """Seconds that a search takes at most; then it tells what it has found."""
-MAX_PAGE: Final = 500
+MAX_PAGE: Final = 1000
 """Topics of one page."""
 
 
@@ -45,7 +45,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class TopicSearch:
-    """One search at a time, for all dashboards together."""
+    """One search at a time, for all who ask."""
 
     def __init__(self, node: "OwnNode") -> None:
         self._node = node

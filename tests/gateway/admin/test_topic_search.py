@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.gateway.admin.dashboard import topic_search
-from roost.gateway.admin.dashboard.topic_search import Search, TopicSearch
+from roost.gateway.admin import topic_search
 from roost.gateway.admin.own_node import OwnNode
+from roost.gateway.admin.topic_search import Search, TopicSearch
 from roost.shared.control import Message
 from roost.shared.inspection import AskTopics, Cursor, TopicCount, TopicPage, TopicPages
 from roost.shared.link import Refused
@@ -75,7 +75,7 @@ async def test_a_search_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch) -> N
     assert (found.complete, found.total) == (False, 0)
 
 
-async def test_dashboards_search_one_after_the_other() -> None:
+async def test_one_search_runs_after_the_other() -> None:
     node = TopicNode({f"t{number}": 1 for number in range(10)})
     search = TopicSearch(node)
     answers = await asyncio.gather(*(search.find(Search()) for _ in range(4)))
