@@ -5,6 +5,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from roost.gateway.custom_serializer import OwnLane
 from roost.gateway.events import CALLBACKS, UnknownEvent
 from roost.gateway.letters import Broadcast
@@ -131,6 +133,9 @@ class ChannelSending:
         topic = self.membership.topic
         try:
             passes, frame = lane.broadcast(topic, letter, self.channel.all_intercepts())
+        except msgspec.DecodeError as error:  # a client's own doing: the application passed its JSON on unread
+            _log.warning("a broadcast on %r cannot be read: %s", topic, error)
+            return True
         except Exception:  # noqa: BLE001 - the crash boundary of an application's serializer
             _log.error("a broadcast on %r cannot be encoded", topic, exc_info=True)
             return True

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from roost.gateway.turn import Turn
 from roost.shared.peer.shard_link import Frames, Handover, Letters
 
@@ -61,11 +63,16 @@ def hand_over(handovers: list[Handover], turn: Turn, departed: Sequence["Subscri
 
 def _hand_letter(inboxes: Sequence[Any], topic: str, letter: bytes) -> None:
     """What one cannot read, of another node's release say, is not to keep anybody from what else came."""
+    unread: msgspec.DecodeError | None = None
     for inbox in inboxes:
         try:
             inbox.letter(topic, letter)
+        except msgspec.DecodeError as error:  # a client's own doing: the application passed its JSON on unread
+            unread = error
         except Exception:  # noqa: BLE001 - one that cannot be read must not keep back the others
             _log.exception("what was published on %r cannot be handed to %s", topic, type(inbox).__name__)
+    if unread is not None:
+        _log.warning("what was published on %r cannot be read and goes to no code: %s", topic, unread)
 
 
 def _without(recipients: list[Any], gone: list[Any]) -> list[Any]:

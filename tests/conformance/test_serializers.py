@@ -91,6 +91,17 @@ async def test_broadcasts_reach_all_and_are_encoded_once(node: Node) -> None:
         assert (await one.receive())["payload"] == (await other.receive())["payload"] == b"bytes"
 
 
+async def test_a_payload_that_was_passed_on_and_cannot_be_read_passes_them_by(node: Node) -> None:
+    """A number beyond all floats is JSON; who reads it, a serializer of the application's say, cannot."""
+    async with packing(node) as client, RawClient(node.url) as usual:
+        await client.join("room:beyond")
+        await usual.join("room:beyond")
+        await usual.connection.send('["1","2","room:beyond","new_msg",{"n":1e400}]')
+        assert await usual.receive() == [None, None, "room:beyond", "new_msg", {"n": float("inf")}]
+        await usual.send(["1", "3", "room:beyond", "new_msg", {"n": 1}])
+        assert (await client.receive())["payload"] == {"n": 1}
+
+
 async def test_a_broadcast_comes_before_the_reply_that_was_sent_after_it(node: Node) -> None:
     async with packing(node) as client:
         await client.join("room:order")

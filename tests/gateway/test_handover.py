@@ -1,12 +1,14 @@
 """Handing over: who leaves because of what it was handed gets nothing of what follows in the same turn."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from roost.gateway.handover import hand_over
+from roost.gateway.letters import open_letter
 from roost.gateway.turn import Turn
-from roost.shared.bus import Lane
+from roost.shared.bus import Form, Lane, Letter, encode_letter
 from roost.shared.peer.audience import Subscription
 from roost.shared.peer.shard_link import Frames, Handover, Letters
 
@@ -18,7 +20,7 @@ class Member:
 
     def __init__(self, number: int, departed: list[Subscription]) -> None:
         self.subscription = Subscription(number, 0, "room:a", Lane.V2, (), self, self, 0.0)
-        self.got: list[bytes] = []
+        self.got: list[Any] = []
         self._departed = departed
 
     def letter(self, topic: str, letter: bytes) -> None:
@@ -66,3 +68,23 @@ async def test_a_letter_that_cannot_be_read_keeps_nothing_else_back(caplog: pyte
     hand_over([*handovers, Frames([one], [b"frame"], "room:a")], Turn(asyncio.get_running_loop()))
     assert (one.got, other.got) == ([b"good", b"frame"], [b"good"])
     assert "what was published on 'room:a' cannot be handed to Member" in caplog.text
+
+
+class Reader(Member):
+    """Opens what it is handed, as channels do."""
+
+    def letter(self, topic: str, letter: bytes) -> None:
+        self.got.append(open_letter(topic, letter).payload)
+
+
+async def test_a_payload_that_was_passed_on_and_cannot_be_read_is_told_once_and_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whose payload it is, a client, may not fill the log with errors."""
+    one, other = members = [Reader(1, []), Reader(2, [])]
+    letters = [encode_letter(Letter(Form.JSON, "said", payload)) for payload in (b'{"a":1e400}', b'{"a":1}')]
+    hand_over([Letters([*members], "room:a", letter) for letter in letters], Turn(asyncio.get_running_loop()))
+    assert one.got == other.got == [{"a": 1}]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "what was published on 'room:a' cannot be read" in record.message
