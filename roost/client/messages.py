@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from roost.shared.binary_messages import BROADCAST, MAX_FIELD_BYTES, PUSH, REPLY
+from roost.shared.serializer import encode_json
 
 JOIN: Final = "phx_join"
 LEAVE: Final = "phx_leave"
@@ -39,11 +40,17 @@ class ServerMessage:
 def encode_message(join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any) -> str | bytes:
     """What a client sends; binary if the payload is bytes. Raises TypeError, and ValueError for a name too long."""
     if not isinstance(payload, bytes | bytearray | memoryview):
-        return json.dumps([join_ref, ref, topic, event, payload], separators=(",", ":"), allow_nan=False)
+        message = [join_ref, ref, topic, event, payload]
+        return json.dumps(message, separators=(",", ":"), allow_nan=False, default=_as_plain)
     names = [(name or "").encode() for name in (join_ref, ref, topic, event)]
     if longest := max((name for name in names if len(name) > MAX_FIELD_BYTES), key=len, default=b""):
         raise ValueError(f"names in a binary message have at most {MAX_FIELD_BYTES} bytes, not {len(longest)}")
     return b"".join((bytes((PUSH, *map(len, names))), *names, payload))
+
+
+def _as_plain(value: Any) -> Any:
+    """What json does not know and channels may send: Structs, dataclasses, models, dates."""
+    return json.loads(encode_json(value))
 
 
 def decode_message(data: str | bytes) -> ServerMessage:

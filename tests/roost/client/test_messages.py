@@ -76,3 +76,12 @@ def test_a_name_that_does_not_fit_a_binary_message_is_refused() -> None:
 def test_the_forms_are_those_of_the_bus() -> None:
     assert encode_broadcast("t", "e", b"")[0] is Form.BINARY
     assert isinstance(V2.decode(b'["1","1","t","e",{}]', binary=False).payload, Raw)
+
+
+def test_what_channels_may_send_a_client_may_too() -> None:
+    class Point(msgspec.Struct):
+        x: int
+
+    assert encode_message("1", "2", "a", "b", {"at": Point(3)}) == '["1","2","a","b",{"at":{"x":3}}]'
+    with pytest.raises(TypeError, match="unsupported"):
+        encode_message("1", "2", "a", "b", object())

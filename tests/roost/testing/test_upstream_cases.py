@@ -1,8 +1,8 @@
 """Upstream's cases of its channel test helpers (Phoenix 1.8, `test/phoenix/test/channel_test.exs`), each by its ID.
 
-Those that test Elixir's own ways have no counterpart: CT-03, CT-05, CT-19 and CT-25 (another process), CT-11, CT-20
-and CT-41 (keys that are atoms), CT-22 (structs), CT-31 (`handle_cast`), CT-34 (a process that
-is killed), CT-35 and CT-36 (`code_change`).
+Where it has another process, here it is another task; where it has atoms for keys, here they are no text; what it casts
+is sent to `handle_info`. What is left has no counterpart: CT-03 (which process is sent what the client is), CT-35 and
+CT-36 (`code_change`: a worker is started anew, its channels are joined again).
 """
 
 import asyncio
@@ -10,10 +10,18 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from roost import Channel, ConnectInfo, Endpoint, Error, Ok, Reply, Socket, Stop, event, intercept
+from roost.gateway.channel_process import SHUTDOWN_LIMIT
 from roost.testing import CallFailed, ClientChannel, ConnectRefused, JoinRefused, LocalNode, connect_info, local_node
+
+
+class Point(msgspec.Struct):
+    x: int
+    y: int
+
 
 ended: list[tuple[str, str]] = []
 """Topics and reasons of the channels that have ended."""
@@ -63,6 +71,10 @@ class RoomChannel(Channel[UserSocket]):
             handle.reply(Ok({"late": True}))
 
         self.task = asyncio.ensure_future(answer())
+
+    @event("hang")
+    async def hang(self, _: Any) -> None:
+        await asyncio.Event().wait()
 
     @event("crash")
     async def crash(self, _: Any) -> None:
@@ -149,6 +161,17 @@ async def test_ct_04_a_join_answers_what_the_channel_replies(room: ClientChannel
     assert room.channel.join_params == {"n": 1}
 
 
+async def test_ct_05_19_and_25_another_task_connects_joins_and_is_pushed_to(node: LocalNode) -> None:
+    async def elsewhere() -> ClientChannel:
+        return await (await node.connect(UserSocket, {"id": 7})).join("room:a", {"n": 1})
+
+    room = await asyncio.create_task(elsewhere())
+    assert room.reply == {"topic": "room:a"}
+    assert room.socket.socket.id == "user:7"
+    await asyncio.create_task(node.broadcast("room:a", "news", {"n": 1}))
+    await asyncio.create_task(room.assert_push("news", {"n": 1}))
+
+
 async def test_ct_06_a_refused_join_raises_with_the_answer(node: LocalNode) -> None:
     with pytest.raises(JoinRefused, match="answered error") as refused:
         await (await node.connect(UserSocket)).join("room:error")
@@ -176,6 +199,15 @@ async def test_ct_10_replies_bare_and_with_a_payload(room: ClientChannel) -> Non
     await room.assert_reply(room.push("bare"), "weird", {})
     await room.assert_reply(room.push("reply", {"req": "q"}), "ok", {"resp": "q"})
     await room.refute_push("reply")
+
+
+async def test_ct_11_20_and_41_keys_become_text_at_any_depth(node: LocalNode) -> None:
+    room = await (await node.connect(UserSocket)).join("room:a", {1: [{2: {3: "deep"}}]})
+    assert isinstance(room.channel, RoomChannel)
+    assert room.channel.join_params == {"1": [{"2": {"3": "deep"}}]}
+    await room.assert_reply(
+        room.push("reply", {"req": [{1: 2}, {3: [{4: 5}]}]}), "ok", {"resp": [{"1": 2}, {"3": [{"4": 5}]}]}
+    )
 
 
 async def test_ct_12_a_reply_of_another_task(room: ClientChannel) -> None:
@@ -231,6 +263,13 @@ async def test_ct_21_a_reply_is_asserted_by_a_function(room: ClientChannel) -> N
     await room.assert_reply(room.push("reply", {"req": 5}), "ok", lambda payload: payload["resp"] > 4)
 
 
+async def test_ct_22_structs_are_sent_as_their_fields(node: LocalNode, room: ClientChannel) -> None:
+    """Upstream hands a struct through; here a test's payload goes the way of a client's, so it is JSON on arrival."""
+    await room.assert_reply(room.push("reply", {"req": Point(1, 2)}), "ok", {"resp": {"x": 1, "y": 2}})
+    await node.broadcast("room:a", "moved", Point(3, 4))
+    await room.assert_push("moved", {"x": 3, "y": 4})
+
+
 async def test_ct_23_parameters_are_text_as_in_a_query(node: LocalNode) -> None:
     socket = (await node.connect(UserSocket, {"n": 1, "list": [1, {"deep": True}], "none": None})).socket
     assert isinstance(socket, UserSocket)
@@ -268,6 +307,12 @@ async def test_ct_30_handle_call_answers(room: ClientChannel) -> None:
     assert await room.call("why") == {"answer": "why"}
 
 
+async def test_ct_31_what_other_code_casts_has_its_effect(node: LocalNode, room: ClientChannel) -> None:
+    await room.assert_reply(room.push("follow", {"topic": "casts"}))
+    await node.send("casts", {"push": {"n": 1}})
+    await room.assert_push("info", {"n": 1})
+
+
 async def test_ct_32_leaving_is_answered_and_closes_and_again_does_no_harm(room: ClientChannel) -> None:
     await room.assert_reply(room.leave(), "ok", {})
     await room.assert_closed()
@@ -280,6 +325,15 @@ async def test_ct_33_a_closed_connection_ends_its_channels_once(room: ClientChan
     await room.socket.close()
     await room.socket.close()
     assert ended == [("room:a", "closed")]
+
+
+async def test_ct_34_a_method_that_hangs_when_its_client_closes_is_ended(node: LocalNode, room: ClientChannel) -> None:
+    room.push("hang")
+    await room.refute_push("anything")
+    await room.socket.close()
+    assert ended == []
+    await node.advance(SHUTDOWN_LIMIT)
+    assert [topic for topic, _ in ended] == ["room:a"]
 
 
 async def test_ct_37_another_topic_is_relayed_by_handle_info(node: LocalNode, room: ClientChannel) -> None:
