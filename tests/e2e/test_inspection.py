@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from roost import PubSub
 from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient
 
@@ -272,9 +271,11 @@ async def test_status_tells_rates_and_what_processes_use(busy: Node, crowd: Crow
     stop = asyncio.Event()
 
     async def talk() -> None:
-        async with PubSub(str(busy.run_dir)) as pubsub:
+        async with RawClient(busy.url) as client:
+            await client.join("hall:talk")
             while not stop.is_set():
-                await pubsub.broadcast("hall:all", "notice", {})
+                await client.send(["1", "2", "hall:talk", "shout", {}])
+                assert [(await client.receive())[3] for _ in range(2)] == ["heard", "phx_reply"]
                 await asyncio.sleep(0.05)
 
     talking = asyncio.ensure_future(talk())
