@@ -95,6 +95,19 @@ async def test_presence(node: LocalNode) -> None:
     assert list(await hall.assert_push("presence_state")) == ["Ada"]
 
 
+async def test_what_was_missed_is_told(node: LocalNode) -> None:
+    ada = await connected(node)
+    feed = await ada.join("feed")
+    for body in ("one", "two", "three"):
+        await feed.assert_reply(feed.push("post", {"body": body}))
+    await ada.close()
+    again = await (await connected(node)).join("feed", {"last": 1})
+    assert [(await again.assert_push("post"))["id"] for _ in range(2)] == [2, 3]
+    await again.refute_push("post")
+    await again.assert_reply(again.push("post", {"body": "four"}))
+    assert (await again.assert_push("post"))["id"] == 4
+
+
 async def test_an_event_that_no_method_takes(node: LocalNode) -> None:
     room = await (await connected(node)).join("room:lobby")
     room.push("nothing", {})
