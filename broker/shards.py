@@ -14,11 +14,10 @@ from roost.shared.control import (
     Message,
     Opened,
     Publishing,
-    Resharding,
-    ReshardingStatus,
     StartShard,
 )
 from roost.shared.link import LinkClosed, Refused
+from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 from roost.shared.run_directory import RunDirectory, shard_name
 from roost.shared.shard_map import ShardMap, Slot
 from roost.shared.supervisor import Child, Supervisor
@@ -189,7 +188,7 @@ class Shards:
     def _begin_change(self, before: int) -> ReshardingStatus:
         loop = asyncio.get_running_loop()
         epoch = newest(self.map)
-        status = ReshardingStatus(epoch, before, len(self.map.epochs[epoch]), Resharding.PREPARING)
+        status = ReshardingStatus(epoch, before, len(self.map.epochs[epoch]), ReshardingPhase.PREPARING)
         self.resharding = status
         self._change = asyncio.ensure_future(self._carry_through(loop.time()))
         _log.info("changing from %d to %d shards", before, status.shards)
@@ -240,10 +239,10 @@ class Shards:
     def _note_progress(self, live: set[int], seconds: float) -> None:
         assert self.resharding is not None
         if self._preparing():
-            now = Resharding.PREPARING
+            now = ReshardingPhase.PREPARING
             missing = [f"shard {slot}" for slot in sorted(unopened(self.map, self._opened))]
         else:
-            now = Resharding.CHANGING_OVER
+            now = ReshardingPhase.CHANGING_OVER
             missing = [f"worker {worker}" for worker in sorted(behind(self.map, self._publishing, live))]
         self.resharding = self.resharding.at(now, tuple(missing), seconds)
 
@@ -251,10 +250,10 @@ class Shards:
         assert self.resharding is not None
         self._change = None
         if why:
-            self.resharding = self.resharding.at(Resharding.ABORTED, (), seconds, why)
+            self.resharding = self.resharding.at(ReshardingPhase.ABORTED, (), seconds, why)
             _log.warning("%d shards as before: %s", self.resharding.shards_before, why)
         else:
-            self.resharding = self.resharding.at(Resharding.DONE, (), seconds)
+            self.resharding = self.resharding.at(ReshardingPhase.DONE, (), seconds)
             _log.info("%d shards after %.2f s", self.resharding.shards, seconds)
 
     async def _hear(self) -> None:

@@ -9,7 +9,6 @@ import msgspec
 
 from roost.bridge_activity import BridgeActivity, compare_bridge
 from roost.load import ProcessLoad, ShardRates
-from roost.shared.control import ReshardingStatus
 from roost.shared.histogram import Measured, between, quantile, together
 from roost.shared.hottest import HottestTopics, HotTopic
 from roost.shared.inspection import SlowestClients
@@ -20,6 +19,7 @@ from roost.shared.measurements import (
     Usage,
     WorkerMeasurements,
 )
+from roost.shared.resharding import ReshardingStatus
 from roost.shared.shard_map import Slot
 
 

@@ -10,12 +10,11 @@ from roost.progress import Progress
 from roost.shared.control import (
     AskResharding,
     AskWorkerChange,
-    Resharding,
-    ReshardingStatus,
     ScaleShards,
     ScaleWorkers,
 )
 from roost.shared.failures import CannotStart
+from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 from roost.shared.worker_change import WorkerChange, WorkerChangePhase
 from roost.terminal import print_json
 
@@ -30,13 +29,13 @@ def change_shards(where: Where, shards: int, *, json: bool) -> None:
     change = ask_node(where, ScaleShards(shards), ReshardingStatus)
     epoch = change.epoch
     with Progress(Console(stderr=json)) as progress:
-        while change.phase in (Resharding.PREPARING, Resharding.CHANGING_OVER):
+        while change.phase in (ReshardingPhase.PREPARING, ReshardingPhase.CHANGING_OVER):
             progress.show(_progress(change))
             time.sleep(LOOK_PERIOD)
             change = ask_node(where, AskResharding(), ReshardingStatus)
             if change.epoch != epoch:
                 raise CannotStart("another change of the number of shards has begun since")
-    if change.phase is Resharding.ABORTED:
+    if change.phase is ReshardingPhase.ABORTED:
         raise CannotStart(f"there are {change.shards_before} shards as before: {change.reason}")
     if json:
         print_json(change)

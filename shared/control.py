@@ -3,8 +3,6 @@
 `envelopes` carries them; `docs/wire.md` lists them.
 """
 
-from enum import Enum
-
 import msgspec
 
 from roost.shared.books import ShardBooks, WorkerBooks
@@ -268,36 +266,6 @@ Message = (
 
 
 # Answers
-
-
-class Resharding(Enum):
-    """Where a change of the number of shards stands."""
-
-    PREPARING = "preparing"
-    """The new shards start and hear from every worker. May still be given up."""
-    CHANGING_OVER = "changing over"
-    """Each worker goes to publish to the new shards, when nothing of it is under way in the old ones."""
-    DONE = "done"
-    ABORTED = "aborted"
-
-
-class ReshardingStatus(msgspec.Struct, frozen=True):
-    """A change of the number of shards."""
-
-    epoch: int
-    """The epoch that it brings: one change, one number."""
-    shards_before: int
-    shards: int
-    phase: Resharding
-    waits_for: tuple[str, ...] = ()
-    seconds: float = 0.0
-    """Since it began; how long it took, when it is over."""
-    reason: str = ""
-    """Why it was given up."""
-
-    def at(self, phase: Resharding, waits_for: tuple[str, ...], seconds: float, reason: str = "") -> "ReshardingStatus":
-        """The same change, later."""
-        return ReshardingStatus(self.epoch, self.shards_before, self.shards, phase, waits_for, seconds, reason)
 
 
 class ShardStatus(msgspec.Struct, frozen=True):

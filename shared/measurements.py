@@ -6,8 +6,8 @@ Counts are since the process started. None of it is counted by topic, event or c
 import msgspec
 
 from roost.shared.cluster import ClusterStatus
-from roost.shared.control import ReshardingStatus
 from roost.shared.histogram import Measured
+from roost.shared.resharding import ReshardingStatus
 from roost.shared.shard_map import Slot
 
 

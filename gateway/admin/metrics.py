@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from roost.shared.cluster import ClusterStatus, EngineState
-from roost.shared.control import Resharding
 from roost.shared.histogram import Measured
 from roost.shared.measurements import BrokerMeasurements, NodeMeasurements, ShardMeasurements, Usage, WorkerMeasurements
+from roost.shared.resharding import ReshardingPhase
 
 Kind = Literal["gauge", "counter", "histogram", "info", "stateset"]
 Value = float | Measured | Mapping[str, float] | Mapping[str, str]
@@ -31,7 +31,7 @@ class Metric(NamedTuple, Generic[T]):
 
 def _resharding(broker: BrokerMeasurements) -> dict[str, float]:
     phase = broker.resharding.phase.value if broker.resharding is not None else "none"
-    return {state: float(state == phase) for state in ("none", *(one.value for one in Resharding))}
+    return {state: float(state == phase) for state in ("none", *(one.value for one in ReshardingPhase))}
 
 
 NODE: Final[tuple[Metric[NodeMeasurements], ...]] = (

@@ -10,8 +10,8 @@ import pytest
 from roost.broker.pool import fresh
 from roost.broker.shards import Shards
 from roost.shared.config import LogSettings
-from roost.shared.control import Resharding
 from roost.shared.link import Refused
+from roost.shared.resharding import ReshardingPhase
 from roost.shared.run_directory import RunDirectory, worker_name
 from roost.shared.shard_map import EMPTY, ShardMap, Slot
 from tests.e2e.node import kill
@@ -50,7 +50,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def phase(shards: Shards) -> Resharding:
+def phase(shards: Shards) -> ReshardingPhase:
     assert shards.resharding is not None
     return shards.resharding.phase
 
@@ -63,7 +63,7 @@ async def test_a_change_is_refused_when_the_map_cannot_be_written(tmp_path: Path
         assert shards.map == before
         assert shards.resharding is None
         shards.scale(2)
-        await until(lambda: phase(shards) is Resharding.DONE)
+        await until(lambda: phase(shards) is ReshardingPhase.DONE)
 
 
 async def test_a_change_waits_while_the_map_cannot_be_written(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ async def test_a_change_waits_while_the_map_cannot_be_written(tmp_path: Path) ->
         with full_disk(run_dir):
             worker.release()
             await until(lambda: shards._unwritten)
-            assert phase(shards) is Resharding.PREPARING
-        await until(lambda: phase(shards) is Resharding.DONE)
+            assert phase(shards) is ReshardingPhase.PREPARING
+        await until(lambda: phase(shards) is ReshardingPhase.DONE)
         assert shards.map.epochs.keys() == {1}
 
 
@@ -98,11 +98,11 @@ async def test_a_change_is_given_up_when_a_new_shard_does_not_open_in_time(
         await until(lambda: all(run_dir.live_incarnations(Slot(1, number)) for number in range(2)))
         with monkeypatch.context() as patched:
             patched.setattr("roost.broker.shards.RESHARD_LIMIT", 0.0)
-            await until(lambda: phase(shards) is Resharding.ABORTED)
+            await until(lambda: phase(shards) is ReshardingPhase.ABORTED)
         worker.release()
         assert shards.resharding is not None
         assert shards.resharding.reason == "shard 1/0, shard 1/1 did not open within 0 s"
         assert shards.map.epochs.keys() == {0}
         assert not run_dir.live_incarnations(Slot(1, 0)) | run_dir.live_incarnations(Slot(1, 1))
         assert shards.scale(2).epoch == 2  # no number comes again
-        await until(lambda: phase(shards) is Resharding.DONE)
+        await until(lambda: phase(shards) is ReshardingPhase.DONE)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from roost.shared.cluster import EngineState
-from roost.shared.control import AskResharding, ReshardingStatus
+from roost.shared.control import AskResharding
+from roost.shared.resharding import ReshardingStatus
 from tests.e2e.cluster import (
     await_row,
     await_status,

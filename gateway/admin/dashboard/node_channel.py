@@ -11,8 +11,9 @@ from roost.gateway.events import event
 from roost.gateway.replies import Error, Ok
 from roost.gateway.when_slow import WhenSlow
 from roost.shared.config import MAX_SHARDS
-from roost.shared.control import ReshardingStatus, ScaleShards
+from roost.shared.control import ScaleShards
 from roost.shared.link import Refused
+from roost.shared.resharding import ReshardingStatus
 
 
 class Scale(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 import msgspec
 
 from roost.shared.cluster import ClusterStatus
-from roost.shared.control import ReshardingStatus
+from roost.shared.resharding import ReshardingStatus
 
 
 class Rates(msgspec.Struct, frozen=True):

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from roost.gateway.admin.dashboard.comparison import Look, overview
-from roost.shared.control import AskResharding, Resharding, ReshardingStatus
+from roost.shared.control import AskResharding
 from roost.shared.hottest import AskHottestTopics, HottestTopics
 from roost.shared.inspection import AskSlowestClients
 from roost.shared.link import Refused
+from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 
 if TYPE_CHECKING:
     from roost.gateway.admin.dashboard.overview import Point
@@ -122,7 +123,7 @@ class Watch:
             while True:
                 status = await self._node.ask_broker(AskResharding(), ReshardingStatus)
                 await self._endpoint.broadcast(TOPIC, "resharding", status)
-                if status.phase in (Resharding.DONE, Resharding.ABORTED):
+                if status.phase in (ReshardingPhase.DONE, ReshardingPhase.ABORTED):
                     await self._broadcast("tree", await self._node.tree())
                     return
                 await asyncio.sleep(RESHARDING_PERIOD)

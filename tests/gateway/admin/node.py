@@ -1,7 +1,6 @@
 """What a node measures, made by hand."""
 
 from roost.shared.cluster import ClusterStatus, EngineState, NodeRow
-from roost.shared.control import Resharding, ReshardingStatus
 from roost.shared.histogram import SECONDS, SIZES, Histogram, Measured
 from roost.shared.measurements import (
     BridgeMeasurements,
@@ -11,6 +10,7 @@ from roost.shared.measurements import (
     Usage,
     WorkerMeasurements,
 )
+from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 from roost.shared.shard_map import Slot
 
 
@@ -70,7 +70,7 @@ BROKER = BrokerMeasurements(
     shards=(SHARD,),
     silent=("shard 1/1",),
     restarts=33,
-    resharding=ReshardingStatus(1, 1, 2, Resharding.DONE, seconds=0.5),
+    resharding=ReshardingStatus(1, 1, 2, ReshardingPhase.DONE, seconds=0.5),
     bridge=BridgeMeasurements(
         50,
         USAGE,

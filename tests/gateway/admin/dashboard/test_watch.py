@@ -11,10 +11,11 @@ from roost.gateway.admin.dashboard.watch import PERIOD, RESHARDING_PERIOD, TOPIC
 from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.local_bus import local_runtime
-from roost.shared.control import Message, Resharding, ReshardingStatus
+from roost.shared.control import Message
 from roost.shared.inspection import NodeTree
 from roost.shared.link import Refused
 from roost.shared.measurements import NodeMeasurements
+from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 from roost.shared.supervisor import Supervisor
 from roost.testing.frozen_clock import FrozenClock
 from tests.gateway.admin.node import NODE
@@ -28,7 +29,7 @@ class CountedNode(OwnNode):
         super().__init__(workers, "app", lambda: None, lambda: "there is no broker")
         self.looks = 0
         self.trees = 0
-        self.phases = [Resharding.PREPARING, Resharding.CHANGING_OVER, Resharding.DONE]
+        self.phases = [ReshardingPhase.PREPARING, ReshardingPhase.CHANGING_OVER, ReshardingPhase.DONE]
         self.fails = False
 
     async def measure(self) -> NodeMeasurements:
