@@ -1,10 +1,12 @@
 """A shard's rules towards one worker, parcel by parcel; `tests/gateway/test_delivery.py` has whole conversations."""
 
+import gc
 from collections.abc import Sequence
 
 import pytest
 
 from roost.broker.shard import MAX_DISBANDED, THROUGH_BYTES, THROUGH_DELAY, Outgoing, Shard
+from roost.broker.shard_process import leave_old_objects_alone
 from roost.shared.bus import (
     Batch,
     Disband,
@@ -53,6 +55,42 @@ class Conversation:
 
 def publish(number: int, size: int = 0) -> Publish:
     return Publish(number, "room:a", Form.JSON, "e", b'{"a":"%b"}' % (b"x" * size))
+
+
+def test_nothing_that_ends_leaves_a_cycle_behind() -> None:
+    """For a shard never looks for one among old objects."""
+    talk = Conversation([9])
+    gc.collect()
+    gc.disable()
+    try:
+        for worker in (WORKER, 8, 9):
+            members = tuple(Subscribe(one, f"room:{one % 7}", Lane(1 + one % 2)) for one in range(1, 50))
+            talk.say(1, 0, Hello(members), worker=worker)
+        talk.say(1, 1, publish(1), Subscribe(99, "room:a", Lane.V2))
+        talk.items()
+        talk.say(1, 1, *map(Unsubscribe, range(1, 40)), worker=8)
+        talk.say(2, 0, Hello((Subscribe(1, "room:a", Lane.V2),)))
+        talk.living.discard(9)
+        talk.shard.bury_the_dead()
+        talk.items()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_old_objects_are_never_looked_through() -> None:
+    before, looks = gc.get_threshold(), []
+    gc.callbacks.append(lambda _, about: looks.append(about["generation"]))
+    try:
+        leave_old_objects_alone()
+        looks.clear()
+        kept = [[number] for number in range(300_000)]
+        assert looks
+        assert max(looks) < 2, len(kept)
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def test_a_session_begins_with_hello() -> None:
