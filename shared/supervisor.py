@@ -86,6 +86,8 @@ class Supervisor:
         self._asked = asked
         self._exited = exited
         self._intensity = RestartIntensity(MAX_RESTARTS, RESTART_WINDOW)
+        self._spawning = asyncio.Lock()
+        """One is started at a time, for that blocks the loop: who starts 64 answers in between."""
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._trials: dict[str, asyncio.Future[None]] = {}
         self.children: dict[str, Child] = {}
@@ -191,14 +193,15 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    self._module,
-                    name,
-                    str(theirs.fileno()),
-                    pass_fds=[theirs.fileno()],
-                )
+                async with self._spawning:
+                    process = await asyncio.create_subprocess_exec(
+                        sys.executable,
+                        "-m",
+                        self._module,
+                        name,
+                        str(theirs.fileno()),
+                        pass_fds=[theirs.fileno()],
+                    )
             link = await _linked(process, ours)
         except BaseException:  # as when it is stopped before it is there
             ours.close()

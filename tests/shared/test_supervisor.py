@@ -83,6 +83,18 @@ class TestKeeping:
         assert children == family.supervisor.children
         assert {name: child.process.returncode for name, child in children.items()} == {"a": None, "b": None}
 
+    async def test_many_are_started_one_a_turn_so_that_their_supervisor_answers_meanwhile(self, family: Family) -> None:
+        before = started = len(children(os.getpid()))
+        for name in "abcdefgh":
+            family.keep(name)
+        while started < before + 8:
+            await asyncio.sleep(0)
+            now = len(children(os.getpid()))
+            assert now - started <= 1
+            started = now
+        for _ in range(8):
+            await family.next_ready()
+
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
     async def test_a_child_that_dies_is_started_again(self, family: Family, how: signal.Signals) -> None:
         family.keep("a")
