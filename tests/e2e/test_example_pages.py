@@ -1,5 +1,6 @@
 """The pages of the examples in headless Chromium. ROOST_TEST_SCREENSHOTS names where pictures go."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -95,8 +96,11 @@ async def test_a_job_runs_to_its_end_on_the_page(chromium: Chromium) -> None:
             [sys.executable, "-m", "examples.jobs_worker"],
             cwd=ROOT,
             env={"ROOST_RUN_DIR": node.run_dir, "ROOST_PORT": str(node.port), "PATH": "/usr/bin:/bin"},
+            stdout=subprocess.PIPE,
         )
         try:
+            assert worker.stdout is not None
+            assert await asyncio.to_thread(worker.stdout.readline) == b"waiting for jobs\n"
             page = await chromium.open(node.url)
             await page.sees("#state", "connected")
             await page.click("#start")
@@ -105,4 +109,4 @@ async def test_a_job_runs_to_its_end_on_the_page(chromium: Chromium) -> None:
             await all_went_well(chromium, page)
         finally:
             worker.kill()
-            worker.wait()
+            worker.communicate()
