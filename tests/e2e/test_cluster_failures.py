@@ -1,5 +1,6 @@
 """What goes on, and what is lost and counted, when an engine, a node or a bridge goes."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ from tests.engines import WHY_NO_REDIS, EngineServer, NatsServer, RedisServer
 needs_redis = pytest.mark.skipif(bool(WHY_NO_REDIS), reason=WHY_NO_REDIS or "-")
 
 ROOMS = "tests.applications.clustered_rooms:endpoint"
+BUFFER = 1024 * 1024
+FEW_WAIT = {"CLUSTER_BUFFER_BYTES": str(BUFFER)}
 
 
 class Running(NamedTuple):
@@ -41,7 +44,7 @@ class Running(NamedTuple):
 )
 def running(request: pytest.FixtureRequest) -> Iterator[Running]:
     """Two nodes; each test leaves them whole."""
-    with request.param() as engine, cluster(engine, "here", "there", app=ROOMS) as (here, there):
+    with request.param() as engine, cluster(engine, "here", "there", app=ROOMS, **FEW_WAIT) as (here, there):
         yield Running(engine, here, there)
 
 
@@ -71,6 +74,11 @@ def lost_and_received(node: Node, other: Node) -> tuple[int, int]:
     return row.lost, row.received
 
 
+def told_lost(node: Node) -> int:
+    """How many publishes the node's application was told to be lost."""
+    return sum(int(number) for number in re.findall(r"^lost (\d+) of here$", node.logged(), re.MULTILINE))
+
+
 async def test_an_engine_that_is_killed_and_comes_back(running: Running, phoenix: PhoenixJs) -> None:
     here, there = await rooms(running, phoenix, "room:killed")
     before = lost_and_received(running.there, running.here)
@@ -97,6 +105,32 @@ async def test_an_engine_that_is_killed_and_comes_back(running: Running, phoenix
     assert set(range(300, 500)) <= set(came)
     after = lost_and_received(running.there, running.here)
     assert (after[0] - before[0], after[1] - before[1]) == (500 - len(came), len(came))
+
+
+async def test_what_finds_no_room_while_the_engine_is_away_is_counted_and_told(
+    running: Running, phoenix: PhoenixJs
+) -> None:
+    here, there = await rooms(running, phoenix, "room:full")
+    before, told = lost_and_received(running.there, running.here), told_lost(running.there)
+    running.engine.kill()
+    await_status(running.here, lambda status: status.state is not EngineState.CONNECTED)
+    for number in range(60):
+        here.send("new_msg", {"n": number, "text": "x" * 20_000})
+    await here.hears_so_often("new_msg", 60)
+    status = await_status(running.here, lambda status: status.dropped > 0)
+    assert BUFFER // 2 < status.buffered_bytes <= BUFFER
+    running.engine.start()
+    meet(running.here, running.there)
+    await_status(running.here, lambda status: not status.buffered)
+    say(here, range(60, 61))
+    await there.hears("new_msg", number_payload(60), limit=20)
+    came = heard(there)
+    assert came == [*range(len(came) - 1), 60]
+    lost = 61 - len(came)
+    assert lost == status.dropped
+    after = lost_and_received(running.there, running.here)
+    assert (after[0] - before[0], after[1] - before[1]) == (lost, len(came))
+    wait_for(lambda: told_lost(running.there) - told == lost, "the application is told", running.there.logged)
 
 
 async def test_an_engine_that_stops_answering(running: Running, phoenix: PhoenixJs) -> None:
@@ -146,13 +180,18 @@ async def test_shards_are_scaled_meanwhile(running: Running, phoenix: PhoenixJs)
     say(here, range(200))
     scaling = running.there.spawn(ROOST, "scale", "shards", "2")
     for first in range(200, 2000, 200):
+        if first == 800:
+            running.engine.kill()
         say(here, range(first, first + 200))
+        await here.hears("new_msg", number_payload(first + 199))
+        if first == 800:
+            running.engine.start()
         await there.hears("new_msg", number_payload(first + 199))
     wait_for(lambda: scaling.poll() is not None, "the shards are scaled", running.there.logged)
     assert scaling.returncode == 0, running.there.logged()
     say(here, range(2000, 2100))
     await there.hears("new_msg", number_payload(2099))
-    assert heard(there) == list(range(2100))
+    assert heard(here) == heard(there) == list(range(2100))
     assert running.there.answer(AskResharding(), ReshardingStatus) is not None
 
 
