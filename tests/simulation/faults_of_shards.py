@@ -148,11 +148,11 @@ def hello_of_the_dead(replace: Any) -> None:
 
 @fault("S4 no accepted", 3)
 def repetitions_are_accepted(replace: Any) -> None:
-    def handle(self: Any, _: int, peer: Any, item: Any) -> None:
-        if isinstance(item, Publish):
+    def receive(self: Any, worker: int, _: Any) -> None:
+        if peer := self._peers.get(worker):
             peer.accepted = 0
 
-    replace(Shard, "_handle", before(handle))
+    replace(Shard, "receive", before(receive))
 
 
 @fault("S5 an entry for each lane", 1)
