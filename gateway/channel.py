@@ -4,21 +4,21 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from roost.gateway.calls import ChannelAddress
-from roost.gateway.channel_sending import LaterReply
+from roost.gateway.clients.calls import ChannelAddress
+from roost.gateway.clients.channel_sending import LaterReply
 from roost.gateway.events import EventMethod, UnknownEvent, find_event_methods, find_intercept_methods
-from roost.gateway.log_lines import Level, check_level
+from roost.gateway.inspection.log_lines import Level, check_level
 from roost.gateway.payloads import Argument
 from roost.gateway.replies import Error, Ok, Stop
 from roost.gateway.socket import Socket
-from roost.gateway.when_slow import Declared, WhenSlow, WhenSlowRules
+from roost.gateway.transports.when_slow import Declared, WhenSlow, WhenSlowRules
 from roost.shared.bus import Reach
 from roost.shared.serializer import check_event
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.channel_extras import Timer
-    from roost.gateway.channel_process import ChannelProcess
+    from roost.gateway.clients.channel_extras import Timer
+    from roost.gateway.clients.channel_process import ChannelProcess
     from roost.gateway.endpoint import Endpoint
 
 S = TypeVar("S", bound=Socket)

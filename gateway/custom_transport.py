@@ -8,7 +8,7 @@ from roost.shared.frames import frame_payloads, is_control, is_text
 from roost.shared.peer.shard_link import Frames
 
 if TYPE_CHECKING:
-    from roost.gateway.transport import Handler
+    from roost.gateway.transports.transport import Handler
 
 
 class Transport(ABC):

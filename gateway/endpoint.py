@@ -3,20 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roost.gateway.calls import CALL_LIMIT, ChannelAddress
-from roost.gateway.connect_info import ConnectInfo
-from roost.gateway.connecting import connect_transport
+from roost.gateway.bus.nodes import named_node
+from roost.gateway.clients.calls import CALL_LIMIT, ChannelAddress
+from roost.gateway.clients.serializers import DEFAULT_SERIALIZERS
+from roost.gateway.connect.connect_info import ConnectInfo
+from roost.gateway.connect.connecting import connect_transport
+from roost.gateway.connect.mount import LongPoll, Mount, WebSocket, make_mount
+from roost.gateway.connect.origin import CheckOrigin, read_check_origin
+from roost.gateway.connect.rates import Rates
 from roost.gateway.custom_transport import Transport
-from roost.gateway.mount import LongPoll, Mount, WebSocket, make_mount
-from roost.gateway.nodes import named_node
-from roost.gateway.origin import CheckOrigin, read_check_origin
-from roost.gateway.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
+from roost.gateway.inspection.parameter_filter import DEFAULT_TERMS, DiscardParameters, ParameterFilter
 from roost.gateway.presence.presence import Presence, check_presences
 from roost.gateway.pubsub import PubSub
-from roost.gateway.rates import Rates
 from roost.gateway.raw_socket import RawSocket
 from roost.gateway.replies import Error, Ok
-from roost.gateway.serializers import DEFAULT_SERIALIZERS
 from roost.gateway.socket import Socket
 from roost.gateway.telemetry import Telemetry
 from roost.shared.bus import Reach
@@ -24,8 +24,8 @@ from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.asgi import AsgiEndpoint
-    from roost.gateway.runtime import Runtime
+    from roost.gateway.clients.runtime import Runtime
+    from roost.gateway.transports.asgi import AsgiEndpoint
 
 Options = TypeVar("Options", WebSocket, LongPoll)
 
@@ -117,7 +117,7 @@ class Endpoint:
         long-poll, no compression and no `roost` commands. `secrets` are what tokens are made of, each of at least 64
         bytes, the first for what is made, all for what is checked.
         """
-        from roost.gateway.asgi import AsgiEndpoint
+        from roost.gateway.transports.asgi import AsgiEndpoint
 
         return AsgiEndpoint(self, secrets)
 

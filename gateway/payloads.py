@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, Union
 
 import msgspec
 
-from roost.gateway.places import place
+from roost.gateway.inspection.places import place
 from roost.shared.serializer import Payload, Raw
 
 

@@ -4,15 +4,15 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from roost.gateway.bus.nodes import named_node
 from roost.gateway.channel import Channel
 from roost.gateway.letters import encode_plain, open_letter
-from roost.gateway.nodes import named_node
 from roost.shared.bus import Form, Lane, Reach
 from roost.shared.phash2 import hash32
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.runtime import Runtime
+    from roost.gateway.clients.runtime import Runtime
     from roost.shared.peer.audience import Subscription
 
 MAX_MAILBOX: Final = 10_000

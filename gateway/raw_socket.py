@@ -3,16 +3,16 @@
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.connect.connect_info import ConnectInfo
 from roost.gateway.events import check_callback
 from roost.gateway.replies import Error, Ok
 from roost.shared.frames import CloseCode
 
 if TYPE_CHECKING:
-    from roost.gateway.channel_extras import Timer
+    from roost.gateway.clients.channel_extras import Timer
+    from roost.gateway.clients.raw_connection import RawConnection
+    from roost.gateway.connect.rates import ClientRates
     from roost.gateway.endpoint import Endpoint
-    from roost.gateway.rates import ClientRates
-    from roost.gateway.raw_connection import RawConnection
 
 _CALLBACKS: Final = {
     "connect": ("params", "info"),

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.clients.protocol import MAX_CHANNELS
+from roost.gateway.connect.connect_info import ConnectInfo
 from roost.gateway.events import check_callback
-from roost.gateway.log_lines import Level, check_level
-from roost.gateway.protocol import MAX_CHANNELS
+from roost.gateway.inspection.log_lines import Level, check_level
 from roost.gateway.replies import Error, Ok
 from roost.gateway.routes import Route, find_route
 from roost.shared.topics import RESERVED
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
+    from roost.gateway.connect.rates import ClientRates
     from roost.gateway.endpoint import Endpoint
-    from roost.gateway.rates import ClientRates
 
 
 class Socket:

@@ -17,7 +17,7 @@ from roost.shared.serializer import Payload
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
-    from roost.gateway.connect_info import ConnectInfo
+    from roost.gateway.connect.connect_info import ConnectInfo
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.socket import Socket
 

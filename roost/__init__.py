@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING, Any
 from roost.shared.version import VERSION
 
 if TYPE_CHECKING:
-    from roost.gateway.calls import CallFailed, ChannelAddress
+    from roost.gateway.bus.nodes import UnknownNode
     from roost.gateway.channel import Channel
-    from roost.gateway.channel_extras import Timer
-    from roost.gateway.channel_sending import LaterReply
-    from roost.gateway.connect_info import ConnectInfo
-    from roost.gateway.csrf import csrf_token
+    from roost.gateway.clients.calls import CallFailed, ChannelAddress
+    from roost.gateway.clients.channel_extras import Timer
+    from roost.gateway.clients.channel_sending import LaterReply
+    from roost.gateway.clients.serializers import DEFAULT_SERIALIZERS
+    from roost.gateway.connect.connect_info import ConnectInfo
+    from roost.gateway.connect.csrf import csrf_token
+    from roost.gateway.connect.mount import LongPoll, WebSocket
+    from roost.gateway.connect.origin import Origin
+    from roost.gateway.connect.rates import Rate, Rates
     from roost.gateway.custom_serializer import Serializer
     from roost.gateway.custom_transport import Transport
     from roost.gateway.endpoint import Endpoint
     from roost.gateway.events import event, intercept
+    from roost.gateway.inspection.parameter_filter import KeepParameters
     from roost.gateway.letters import Broadcast
-    from roost.gateway.mount import LongPoll, WebSocket
-    from roost.gateway.nodes import UnknownNode
-    from roost.gateway.origin import Origin
-    from roost.gateway.parameter_filter import KeepParameters
     from roost.gateway.presence.limits import PresenceLimits
     from roost.gateway.presence.presence import Presence
     from roost.gateway.pubsub import Mailbox, MailboxFull
-    from roost.gateway.rates import Rate, Rates
     from roost.gateway.raw_socket import RawSocket
     from roost.gateway.replies import Error, Ok, Reply, Stop
-    from roost.gateway.serializers import DEFAULT_SERIALIZERS
     from roost.gateway.socket import Socket
     from roost.gateway.telemetry import (
         ChannelHandledIn,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         SocketDrain,
     )
     from roost.gateway.token import Token
-    from roost.gateway.when_slow import WhenSlow
+    from roost.gateway.transports.when_slow import WhenSlow
     from roost.outside import Event, NotPublished, PubSub, SyncPubSub
     from roost.shared.crossing import PayloadTooLarge
     from roost.shared.serializer import Message, Raw
@@ -50,21 +50,21 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOMES = {
-    "DEFAULT_SERIALIZERS": "gateway.serializers",
+    "DEFAULT_SERIALIZERS": "gateway.clients.serializers",
     "Broadcast": "gateway.letters",
-    "CallFailed": "gateway.calls",
+    "CallFailed": "gateway.clients.calls",
     "Channel": "gateway.channel",
-    "ChannelAddress": "gateway.calls",
+    "ChannelAddress": "gateway.clients.calls",
     "ChannelHandledIn": "gateway.telemetry",
     "ChannelJoined": "gateway.telemetry",
     "ClientTooSlow": "gateway.telemetry",
-    "ConnectInfo": "gateway.connect_info",
+    "ConnectInfo": "gateway.connect.connect_info",
     "Endpoint": "gateway.endpoint",
     "EndpointInit": "gateway.telemetry",
     "Error": "gateway.replies",
-    "KeepParameters": "gateway.parameter_filter",
-    "LaterReply": "gateway.channel_sending",
-    "LongPoll": "gateway.mount",
+    "KeepParameters": "gateway.inspection.parameter_filter",
+    "LaterReply": "gateway.clients.channel_sending",
+    "LongPoll": "gateway.connect.mount",
     "Mailbox": "gateway.pubsub",
     "MailboxFull": "gateway.pubsub",
     "NotPublished": "outside",
@@ -75,14 +75,14 @@ _HOMES = {
     "NodeDown": "gateway.telemetry",
     "NodeUp": "gateway.telemetry",
     "Ok": "gateway.replies",
-    "Origin": "gateway.origin",
+    "Origin": "gateway.connect.origin",
     "PayloadTooLarge": "shared.crossing",
     "Presence": "gateway.presence.presence",
     "PresenceLimits": "gateway.presence.limits",
     "PubSub": "outside",
     "Raw": "shared.serializer",
-    "Rate": "gateway.rates",
-    "Rates": "gateway.rates",
+    "Rate": "gateway.connect.rates",
+    "Rates": "gateway.connect.rates",
     "RawSocket": "gateway.raw_socket",
     "Reply": "gateway.replies",
     "Serializer": "gateway.custom_serializer",
@@ -91,13 +91,13 @@ _HOMES = {
     "SocketConnected": "gateway.telemetry",
     "SocketDrain": "gateway.telemetry",
     "Stop": "gateway.replies",
-    "Timer": "gateway.channel_extras",
+    "Timer": "gateway.clients.channel_extras",
     "Token": "gateway.token",
     "Transport": "gateway.custom_transport",
-    "UnknownNode": "gateway.nodes",
-    "WebSocket": "gateway.mount",
-    "WhenSlow": "gateway.when_slow",
-    "csrf_token": "gateway.csrf",
+    "UnknownNode": "gateway.bus.nodes",
+    "WebSocket": "gateway.connect.mount",
+    "WhenSlow": "gateway.transports.when_slow",
+    "csrf_token": "gateway.connect.csrf",
     "event": "gateway.events",
     "intercept": "gateway.events",
 }

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from roost import cli_api as _api  # noqa: F401 - it adds its command
-from roost import cli_inspection as _inspection  # noqa: F401 - it adds its commands
-from roost import cli_new as _new  # noqa: F401 - the same
-from roost import cli_plan as _plan  # noqa: F401 - the same
-from roost.machine import this_machine
-from roost.options import Json, NodeName, OneNode, cli, config, scale, setting, settings, takes_settings
+from roost.commands import cli_api as _api  # noqa: F401 - it adds its command
+from roost.commands import cli_inspection as _inspection  # noqa: F401 - it adds its commands
+from roost.commands import cli_new as _new  # noqa: F401 - the same
+from roost.commands import cli_plan as _plan  # noqa: F401 - the same
+from roost.commands.machine import this_machine
+from roost.commands.options import Json, NodeName, OneNode, cli, config, scale, setting, settings, takes_settings
 from roost.shared.config import MAX_SHARDS, MAX_WORKERS, BadSetting, Settings
 from roost.shared.failures import CannotStart
 
@@ -83,7 +83,7 @@ def gateway(
     ] = False,
 ) -> None:
     """Run the gateway of a node: the supervisor of the workers that serve an application."""
-    from roost.gateway.gateway_process import run_gateway
+    from roost.gateway.processes.gateway_process import run_gateway
     from roost.shared.logs import log_to_stderr
 
     log_to_stderr("gateway", chosen.logs)
@@ -93,7 +93,7 @@ def gateway(
 @cli.command()
 def stop(run_dir: str | None = setting("run_dir")) -> None:
     """Stop a running node, the workers first, which send their clients away; returns when it has stopped."""
-    from roost.node import stop_node
+    from roost.commands.node import stop_node
 
     chosen = settings(run_dir=run_dir)
     stop_node(chosen.run_dir, chosen.stop_limit)
@@ -110,8 +110,8 @@ def drain(
 
     The node stays, and stays so: stop it now, or let clients in again with --off.
     """
-    from roost import drain as draining
-    from roost.across import one_node
+    from roost.commands import drain as draining
+    from roost.commands.across import one_node
 
     where = one_node(settings(run_dir=run_dir).run_dir, node)
     draining.admit(where, json=json) if off else draining.drain(where, json=json)
@@ -129,7 +129,7 @@ def config_all(
     """Show every setting, its value here, where it came from and what it means."""
     if context.invoked_subcommand is not None:
         return
-    from roost.configure import check_file, show_settings
+    from roost.commands.configure import check_file, show_settings
 
     if check is not None:
         check_file(check, json=json)
@@ -146,9 +146,9 @@ def config_get(
     json: Json = False,
 ) -> None:
     """Show the settings that can be changed while the node runs."""
-    from roost.across import show
-    from roost.configure import get_config
-    from roost.show import print_config
+    from roost.commands.across import show
+    from roost.commands.configure import get_config
+    from roost.commands.show import print_config
 
     printer = partial(print_config, values_only=name is not None)
     show(settings(run_dir=run_dir).run_dir, node, partial(get_config, name=name), printer, json=json)
@@ -163,8 +163,8 @@ def config_set(
     json: Json = False,
 ) -> None:
     """Change a setting while the node runs."""
-    from roost.across import one_node
-    from roost.configure import set_config
+    from roost.commands.across import one_node
+    from roost.commands.configure import set_config
 
     set_config(one_node(settings(run_dir=run_dir).run_dir, node), name, value, json=json)
 
@@ -177,8 +177,8 @@ def scale_shards(
     json: Json = False,
 ) -> None:
     """Change the number of shards under load: nobody is disconnected, nothing is lost."""
-    from roost.across import one_node
-    from roost.scale import change_shards
+    from roost.commands.across import one_node
+    from roost.commands.scale import change_shards
 
     change_shards(one_node(settings(run_dir=run_dir).run_dir, node), shards, json=json)
 
@@ -191,8 +191,8 @@ def scale_workers(
     json: Json = False,
 ) -> None:
     """Change the number of workers: clients of those that are removed are sent to the others, a batch at a time."""
-    from roost.across import one_node
-    from roost.scale import change_workers
+    from roost.commands.across import one_node
+    from roost.commands.scale import change_workers
 
     change_workers(one_node(settings(run_dir=run_dir).run_dir, node), workers, json=json)
 
@@ -207,7 +207,7 @@ def connect(
 
     What is received is printed, one frame a line.
     """
-    from roost.connect import talk
+    from roost.commands.connect import talk
 
     raise SystemExit(talk(url, frames or [], join))
 
@@ -220,11 +220,11 @@ def schema(
     version: Annotated[str, typer.Option(help="The application's.")] = "1.0.0",
 ) -> None:
     """Write what an application's channels take and send, as their methods are annotated: AsyncAPI or TypeScript."""
-    from roost.gateway.application import load_endpoint
+    from roost.commands.terminal import print_json
+    from roost.gateway.processes.application import load_endpoint
     from roost.schema.asyncapi import as_asyncapi
     from roost.schema.collecting import take_inventory
     from roost.schema.typescript import as_typescript
-    from roost.terminal import print_json
 
     inventory = take_inventory(load_endpoint(app))
     if form is SchemaForm.TYPESCRIPT:
@@ -248,9 +248,9 @@ def verify(
     Clients of its own connect to all workers and number what they publish. Ctrl-C ends it early,
     with a verdict. Exit status 1 if any promise was broken.
     """
-    from roost.show_findings import print_findings, watching
-    from roost.terminal import print_json
-    from roost.verify import Plan, verify_node
+    from roost.commands.show_findings import print_findings, watching
+    from roost.commands.terminal import print_json
+    from roost.commands.verify import Plan, verify_node
 
     if publishers > clients:
         raise BadSetting(f"--publishers must be at most --clients ({clients}), not {publishers}")

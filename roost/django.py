@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import aget_user
 from django.http import HttpRequest
 
-from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.connect.connect_info import ConnectInfo
 
 
 async def django_session(info: ConnectInfo) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from roost.machine import this_machine
+from roost.commands.machine import this_machine
 from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets, OutsideEvent
 from roost.shared.bus import Form
 from roost.shared.config import read_settings

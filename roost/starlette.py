@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from itsdangerous import BadSignature, TimestampSigner
 
-from roost.gateway.connect_info import ConnectInfo
+from roost.gateway.connect.connect_info import ConnectInfo
 
 TWO_WEEKS: Final = 14 * 24 * 60 * 60
 """Seconds: Starlette's default."""

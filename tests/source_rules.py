@@ -51,10 +51,10 @@ PURE_LIBRARIES: Final = {
 IMPURE_CALLS: Final = {"open", "print", "input", "__import__", "breakpoint"}
 
 MAY_READ_ENVIRONMENT: Final = {
-    *("roost.cli", "roost.options", "roost.machine"),
+    *("roost.cli", "roost.commands.options", "roost.commands.machine"),
     "roost.outside",  # for whoever gives it no run directory
     "roost.testing.live_node",  # hands it on to the node that it starts
-    "roost.gateway.worker_process",  # in `main`, which loop to run
+    "roost.gateway.processes.worker_process",  # in `main`, which loop to run
 }
 """Entry points: of the command line, of a process, of code outside of a node."""
 

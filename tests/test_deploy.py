@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from roost import cli as _commands  # noqa: F401 - it adds them
-from roost.options import cli
+from roost.commands.options import cli
 from roost.shared.settings_table import complaints
 
 DEPLOY: Final = Path(__file__).parents[1] / "docs" / "deploy"

@@ -45,7 +45,8 @@ def test_an_application_with_a_shared_folder_of_its_own_runs_unchanged(wheel: Pa
         "import shared, broker, gateway\n"
         "from roost import Channel, Endpoint, Ok, Socket, event\n"
         "from roost.shared.phash2 import phash2\n"
-        "import roost.cli, roost.broker.broker_process, roost.gateway.gateway_process, roost.gateway.worker_process\n"
+        "import roost.cli, roost.broker.broker_process\n"
+        "import roost.gateway.processes.gateway_process, roost.gateway.processes.worker_process\n"
         "print(shared.MINE, broker.MINE, gateway.MINE, phash2(1, 4))\n"
         "from roost.gateway.admin.dashboard.page import FILES\n"
         "print(len(list(FILES.iterdir())))\n"
@@ -76,7 +77,7 @@ def test_the_wheel_holds_what_is_no_code_too(wheel: Path) -> None:
         entry_points = packed.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
     assert {
         "roost/py.typed",
-        "roost/constants.json",
+        "roost/commands/constants.json",
         "roost/new/templates/channel.py.txt",
         "roost/shared/bus.py",
     } <= names

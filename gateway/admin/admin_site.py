@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 
-from roost.gateway.addresses import Address
 from roost.gateway.admin.api.access import EVERYTHING, SALT, May, rights_of
 from roost.gateway.admin.api.routes import api_routes
 from roost.gateway.admin.dashboard.mounting import mount_dashboard
@@ -12,6 +11,7 @@ from roost.gateway.admin.listener import AdminListener, admin_app
 from roost.gateway.admin.own_node import OwnNode
 from roost.gateway.admin.topic_search import TopicSearch
 from roost.gateway.endpoint import Endpoint
+from roost.gateway.processes.addresses import Address
 from roost.gateway.replies import Ok
 from roost.gateway.token import Token
 from roost.shared.acting import Broadcasted, BroadcastEvents

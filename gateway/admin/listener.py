@@ -13,15 +13,15 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 
-from roost.gateway.addresses import Address, listener
 from roost.gateway.admin.api.access import API
 from roost.gateway.admin.exposition import write_page
 from roost.gateway.admin.guard import Refusal, wrong_host, wrong_token
-from roost.gateway.capacity import Capacity
+from roost.gateway.bus.local_bus import local_runtime
+from roost.gateway.connect.capacity import Capacity
+from roost.gateway.connect.site import Site
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.local_bus import local_runtime
-from roost.gateway.server import HostedServer
-from roost.gateway.site import Site
+from roost.gateway.processes.addresses import Address, listener
+from roost.gateway.transports.server import HostedServer
 from roost.shared.frames import CloseCode
 from roost.shared.limits import Limits
 from roost.shared.measurements import NodeMeasurements

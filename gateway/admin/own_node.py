@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from roost.gateway.admin.collection import measure_node
-from roost.gateway.gateway_inspection import inspect
+from roost.gateway.inspection.gateway_inspection import inspect
 from roost.shared.control import Message
 from roost.shared.inspection import AskTree, NodeTree, WorkerQuestion
 from roost.shared.link import Link, LinkClosed, Refused

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from roost.gateway.local_broadcast import broadcast_locally
+from roost.gateway.bus.local_broadcast import broadcast_locally
 from roost.gateway.presence.diff_window import Diff, DiffWindow, merge
 from roost.gateway.presence.entries import Change, Entry
 from roost.gateway.presence.metas import (
@@ -25,8 +25,8 @@ from roost.gateway.presence.presence_set import PresenceSet
 from roost.shared.serializer import encode_json
 
 if TYPE_CHECKING:
+    from roost.gateway.clients.runtime import Runtime
     from roost.gateway.presence.presence import Presence
-    from roost.gateway.runtime import Runtime
     from roost.shared.peer.audience import Subscription
 
 DIFF: Final = "presence_diff"

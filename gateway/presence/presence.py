@@ -15,7 +15,7 @@ from roost.shared.serializer import Raw, check_event
 from roost.shared.topics import application_topic
 
 if TYPE_CHECKING:
-    from roost.gateway.runtime import Runtime
+    from roost.gateway.clients.runtime import Runtime
 
 Meta = Mapping[str, Any]
 STATE = "presence_state"

@@ -23,8 +23,8 @@ from roost.shared.phash2 import hash32
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
+    from roost.gateway.clients.runtime import Runtime
     from roost.gateway.presence.presence import Presence
-    from roost.gateway.runtime import Runtime
     from roost.shared.peer.audience import Subscription
 
 GREETING: Final = 0.05

@@ -1,6 +1,6 @@
 """What applications test their channels with: in the test's own process, or against a real node."""
 
-from roost.gateway.calls import CallFailed
+from roost.gateway.clients.calls import CallFailed
 from roost.testing.client import ClientChannel, ClientSocket, ConnectRefused, JoinRefused
 from roost.testing.inbox import ANY
 from roost.testing.live_node import LiveNode

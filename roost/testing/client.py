@@ -11,7 +11,7 @@ from roost.testing.inbox import ANY, Expected, Inbox, fits, is_push, show_payloa
 
 if TYPE_CHECKING:
     from roost.gateway.channel import Channel
-    from roost.gateway.client import Client
+    from roost.gateway.clients.client import Client
     from roost.gateway.replies import Error
     from roost.gateway.socket import Socket
     from roost.testing.local_node import LocalNode

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
-from roost.node import ask_node
+from roost.commands.node import ask_node
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from websockets.datastructures import Headers
 
-from roost.gateway.connect_info import ConnectInfo, PeerData, Uri
+from roost.gateway.bus.local_bus import local_runtime
+from roost.gateway.connect.connect_info import ConnectInfo, PeerData, Uri
 from roost.gateway.letters import Broadcast, encode_plain, open_letter
-from roost.gateway.local_bus import local_runtime
 from roost.gateway.replies import Error
 from roost.shared.bus import Form, Lane
 from roost.shared.phash2 import hash32
@@ -21,8 +21,8 @@ from roost.testing.frozen_clock import FrozenClock
 from roost.testing.inbox import ANY, Expected, fits, show_payload
 
 if TYPE_CHECKING:
+    from roost.gateway.clients.runtime import Runtime
     from roost.gateway.endpoint import Endpoint
-    from roost.gateway.runtime import Runtime
     from roost.gateway.socket import Socket
     from roost.shared.peer.audience import Subscription
 

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from roost import Channel, Endpoint, Ok, Raw, Socket, event
-from roost.gateway.channel_mailbox import MAX_MAILBOX
+from roost.gateway.clients.channel_mailbox import MAX_MAILBOX
 
 
 class UserSocket(Socket):

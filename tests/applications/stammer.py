@@ -2,7 +2,7 @@
 
 from examples.chat import endpoint
 from roost import Ok, Raw, event
-from roost.gateway import canary
+from roost.gateway.inspection import canary
 from roost.gateway.routes import Route
 from roost.shared.canary import PUBLISH, TOPICS
 

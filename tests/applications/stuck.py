@@ -2,7 +2,7 @@
 
 from examples.playground import RoomChannel
 from roost import Endpoint, Socket, WebSocket, WhenSlow
-from roost.gateway.outbox import MAX_OUTBOUND_BYTES
+from roost.gateway.transports.outbox import MAX_OUTBOUND_BYTES
 
 
 def _rooms(policy: WhenSlow, max_outbound_bytes: int = MAX_OUTBOUND_BYTES) -> Endpoint:

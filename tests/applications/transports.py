@@ -24,7 +24,7 @@ from roost import (
     Transport,
     WebSocket,
 )
-from roost.gateway.connect_info import PeerData
+from roost.gateway.connect.connect_info import PeerData
 
 
 class TalkingSocket(RawSocket):

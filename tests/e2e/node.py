@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from roost.node import ask_node
+from roost.commands.node import ask_node
 from roost.shared.control import AskStatus, Message, NodeStatus
 from roost.shared.failures import CannotStart
 from tests.ports import free_port

@@ -115,6 +115,7 @@ def test_once_is_enough() -> None:
 
 
 def test_who_does_not_ask_for_it_does_not_load_it() -> None:
-    code = "import sys, roost.gateway.worker_process, examples.chat; print([m for m in sys.modules if 'opentel' in m])"
+    imported = "sys, roost.gateway.processes.worker_process, examples.chat"
+    code = f"import {imported}; print([m for m in sys.modules if 'opentel' in m])"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roost.gateway.websocket import MAX_FRAMES_A_TURN, WRITE_BYTES
+from roost.gateway.transports.websocket import MAX_FRAMES_A_TURN, WRITE_BYTES
 from tests.applications.slow import MAX_OUTBOUND_BYTES
 from tests.e2e.node import Node, wait_for
 from tests.e2e.raw import RawClient, UnreadClient

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pytest
 
-from roost.node import connected_node
+from roost.commands.node import connected_node
 from roost.shared.inspection import AskSlowestClients, SlowestClients
 from tests.e2e.node import ROOST, ROOT, Node, kill
 from tests.e2e.raw import RawClient, UnreadClient

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roost.node import connected_node
+from roost.commands.node import connected_node
 from roost.shared.control import AskStatus, NodeStatus
 from roost.shared.failures import CannotStart
 from roost.shared.trace import MAX_TRACES, Happened, TraceFilter

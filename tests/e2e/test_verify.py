@@ -13,10 +13,10 @@ from http import HTTPStatus
 
 import pytest
 
+from roost.commands.verify import Findings, Plan, Verification
+from roost.commands.witness import MAX_FAULTS
 from roost.shared.canary import canary_path, canary_topic
 from roost.shared.run_directory import RunDirectory
-from roost.verify import Findings, Plan, Verification
-from roost.witness import MAX_FAULTS
 from tests.e2e.node import ROOST, START_LIMIT, Node, kill, wait_for
 from tests.e2e.raw import RawClient
 
@@ -138,7 +138,7 @@ def test_a_gateway_that_is_gone_at_the_end_is_no_good_end() -> None:
 
 
 async def test_clients_that_are_not_let_in_again_are_faults(lone_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roost.verify.SETTLE_LIMIT", 0.5)
+    monkeypatch.setattr("roost.commands.verify.SETTLE_LIMIT", 0.5)
     draining: list[asyncio.Task[object]] = []
 
     def watch(findings: Findings) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from roost.broker.pool import fresh
+from roost.gateway.bus.uplink import Uplink
+from roost.gateway.clients.runtime import Runtime
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.runtime import Runtime
-from roost.gateway.turn import Turn
-from roost.gateway.uplink import Uplink
+from roost.gateway.transports.turn import Turn
 from roost.shared.run_directory import RunDirectory
 from roost.shared.shard_map import EMPTY
 from tests.shared.processes import short_directory

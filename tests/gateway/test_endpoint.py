@@ -2,8 +2,8 @@
 
 import pytest
 
+from roost.gateway.connect.mount import IDLE_TIMEOUT, WebSocket
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.mount import IDLE_TIMEOUT, WebSocket
 from roost.gateway.socket import Socket
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from roost.gateway.clients.serializers import DEFAULT_SERIALIZERS, read_serializers
+from roost.gateway.connect.mount import WebSocket
 from roost.gateway.custom_serializer import OwnLane, Serializer
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.mount import WebSocket
 from roost.gateway.raw_socket import RawSocket
-from roost.gateway.serializers import DEFAULT_SERIALIZERS, read_serializers
 from roost.shared.bus import Form, Letter, encode_letter
 from roost.shared.serializer import BadClientMessage, Message
 from tests.shared.client_frames import received_text

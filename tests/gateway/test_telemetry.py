@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from roost.gateway.channel import Channel
-from roost.gateway.client import Client
+from roost.gateway.clients.client import Client
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.replies import Error
 from roost.gateway.socket import Socket
@@ -15,7 +15,7 @@ from roost.gateway.telemetry import ChannelHandledIn, ChannelJoined, ClientTooSl
 from roost.shared.frames import CloseCode
 from roost.shared.serializer import V2, Raw
 from tests.gateway.lone_worker import lone_worker
-from tests.gateway.test_slow_clients import bounded, broadcast, closed_with
+from tests.gateway.transports.test_slow_clients import bounded, broadcast, closed_with
 from tests.limits import LIMIT
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from roost.gateway.bus.local_bus import LocalBus
+from roost.gateway.clients.runtime import Runtime
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.local_bus import LocalBus
-from roost.gateway.runtime import Runtime
-from roost.gateway.turn import Turn
+from roost.gateway.transports.turn import Turn
 from roost.shared.bus import Form, Lane, Reach, decode_letter
 from roost.shared.crossing import check_size, decode_direct
 from roost.shared.phash2 import hash32

@@ -12,8 +12,8 @@ from roost import PubSub
 from roost.broker.bridge.bridge import Bridge
 from roost.broker.bridge.subjects import Subjects
 from roost.broker.bridge.wire import NEWEST, OLDEST, Beat, Origin, encode
+from roost.commands.plan import Constants
 from roost.outside import Event
-from roost.plan import Constants
 from roost.shared.cluster import Interest
 from roost.shared.crossing import BUCKETS, pack_buckets
 from roost.shared.version import VERSION

@@ -65,7 +65,7 @@ def test_it_ends_when_its_supervisor_is_gone_before_the_first_message(sent: byte
         assert (process.returncode, said) == (1, "the supervisor is gone\n")
 
 
-@pytest.mark.parametrize("module", ["roost.broker.shard_process", "roost.gateway.worker_process"])
+@pytest.mark.parametrize("module", ["roost.broker.shard_process", "roost.gateway.processes.worker_process"])
 @pytest.mark.parametrize("arguments", [[], ["shard 0/0"]])
 def test_one_that_somebody_starts_by_hand_says_how_it_is_started(module: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", module, *arguments]

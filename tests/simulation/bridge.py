@@ -6,7 +6,7 @@ It may die and be started anew; the supervisors remember what the workers wanted
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.gateway.interest import TICK, WorkerInterest
+from roost.gateway.bus.interest import TICK, WorkerInterest
 from roost.shared.cluster import Interest, Listening
 from roost.shared.crossing import bucket_of, pack_buckets, unpack_buckets
 from tests.simulation.clock import Process

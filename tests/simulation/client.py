@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from roost.gateway.program_order import ProgramOrder
+from roost.gateway.clients.program_order import ProgramOrder
 from roost.shared.bus import Form, Lane, decode_letter
 from roost.shared.peer.audience import Subscription
 from roost.shared.peer.shard_link import Frames

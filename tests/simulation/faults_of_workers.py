@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from roost.gateway.interest import WorkerInterest
-from roost.gateway.program_order import ProgramOrder
+from roost.gateway.bus.interest import WorkerInterest
+from roost.gateway.clients.program_order import ProgramOrder
 from roost.shared.bus import Hello, Subscribed, Unsubscribe
 from roost.shared.peer import shard_link
 from roost.shared.peer.audience import Audience

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.gateway.handover import hand_over
-from roost.gateway.turn import Turn
+from roost.gateway.bus.handover import hand_over
+from roost.gateway.transports.turn import Turn
 from roost.shared.bus import Form, Lane, decode_worker_parcel
 from roost.shared.cluster import Listening
 from roost.shared.peer.audience import Subscription

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from roost.gateway.admin.api.requests import DEFAULT_LIMIT, MAX_LIMIT, Event, Events, Named
-from roost.gateway.repeats import MAX_KEY_LENGTH
+from roost.gateway.bus.repeats import MAX_KEY_LENGTH
 from roost.shared.acting import MAX_OUTSIDE_EVENTS, Broadcasted, Disconnected
 from roost.shared.inspection import PresentKey, SubscriberRow, TopicCount
 from roost.shared.version import VERSION

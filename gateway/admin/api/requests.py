@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from roost.gateway.repeats import MAX_KEY_LENGTH
+from roost.gateway.bus.repeats import MAX_KEY_LENGTH
 from roost.shared.acting import MAX_OUTSIDE_EVENTS, BroadcastEvents, OutsideEvent
 from roost.shared.serializer import encode_broadcast
 from roost.shared.topics import application_topic

@@ -20,7 +20,7 @@ from roost.gateway.admin.api.requests import (
 )
 from roost.gateway.admin.guard import bearer
 from roost.gateway.admin.topic_search import Search, TopicSearch
-from roost.gateway.outside import KeyTaken
+from roost.gateway.bus.outside import KeyTaken
 from roost.shared.acting import Broadcasted, BroadcastEvents, Disconnected, DisconnectSockets
 from roost.shared.inspection import AskPresences, AskSubscribers, Presences, Subscribers
 from roost.shared.link import Refused

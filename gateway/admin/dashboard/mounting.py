@@ -9,7 +9,7 @@ from roost.gateway.admin.dashboard.sockets_channel import SocketsChannel
 from roost.gateway.admin.dashboard.topics_channel import TopicsChannel
 from roost.gateway.admin.dashboard.trace_channel import TraceChannel
 from roost.gateway.admin.dashboard.watch import TOPIC, Watch
-from roost.gateway.mount import WebSocket
+from roost.gateway.connect.mount import WebSocket
 
 if TYPE_CHECKING:
     from roost.gateway.admin.own_node import OwnNode

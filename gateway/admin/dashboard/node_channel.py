@@ -9,7 +9,7 @@ from roost.gateway.admin.dashboard.socket import DashboardSocket
 from roost.gateway.channel import Channel
 from roost.gateway.events import event
 from roost.gateway.replies import Error, Ok
-from roost.gateway.when_slow import WhenSlow
+from roost.gateway.transports.when_slow import WhenSlow
 from roost.shared.config import MAX_SHARDS
 from roost.shared.control import ScaleShards
 from roost.shared.link import Refused

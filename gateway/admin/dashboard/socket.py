@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from roost.gateway.admin.dashboard.watch import Watch
     from roost.gateway.admin.own_node import OwnNode
     from roost.gateway.admin.topic_search import TopicSearch
-    from roost.gateway.connect_info import ConnectInfo
+    from roost.gateway.connect.connect_info import ConnectInfo
     from roost.gateway.endpoint import Endpoint
 
 MAX_DASHBOARDS: Final = 16

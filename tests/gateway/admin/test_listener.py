@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from roost.gateway.addresses import Reservation
 from roost.gateway.admin.listener import HOST, AdminListener, admin_app
 from roost.gateway.endpoint import Endpoint
+from roost.gateway.processes.addresses import Reservation
 from roost.shared.measurements import NodeMeasurements
 from tests.e2e.http import request
 from tests.gateway.admin.node import NODE

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from roost.gateway.clients.runtime import Runtime
 from roost.gateway.endpoint import Endpoint
 from roost.gateway.presence.entries import Part, Row
 from roost.gateway.presence.gossip import Farewell, Gossip, Heartbeat, decode_gossip, encode_gossip
 from roost.gateway.presence.presence import Presence
 from roost.gateway.presence.replica import Replica
-from roost.gateway.runtime import Runtime
 from roost.shared.bus import Form, Letter, Publish, Reach, encode_letter
 from roost.shared.run_directory import worker_name
 from tests.gateway.lone_worker import lone_worker

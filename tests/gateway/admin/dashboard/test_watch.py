@@ -9,8 +9,8 @@ import pytest
 
 from roost.gateway.admin.dashboard.watch import PERIOD, RESHARDING_PERIOD, TOPIC, Watch
 from roost.gateway.admin.own_node import OwnNode
+from roost.gateway.bus.local_bus import local_runtime
 from roost.gateway.endpoint import Endpoint
-from roost.gateway.local_bus import local_runtime
 from roost.shared.control import Message
 from roost.shared.inspection import NodeTree
 from roost.shared.link import Refused

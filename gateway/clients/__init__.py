@@ -1,0 +1,1 @@
+"""A connected client and its channels at work."""

@@ -1,0 +1,1 @@
+"""Who may connect: paths, requests, origins, sessions, proxies, how many, how often and until when."""

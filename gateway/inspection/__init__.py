@@ -1,0 +1,1 @@
+"""What can be seen of a gateway while it works: answers, traces, measurements, log lines."""

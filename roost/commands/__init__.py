@@ -1,0 +1,1 @@
+"""What the commands of `roost` do: ask, act, show."""
