@@ -14,6 +14,9 @@ from roost.shared.serializer import Message
 if TYPE_CHECKING:
     import asyncio
 
+SHUTDOWN_LIMIT: Final = 5.0
+"""Seconds that a method under way has when its client is gone, `terminate` too; then it is cancelled (Phoenix's
+`shutdown`)."""
 MAX_MAILBOX: Final = 10_000
 """Things that wait for a channel; with one more it ends as if it had crashed."""
 MAX_WORK_A_TURN: Final = 64
@@ -105,6 +108,12 @@ class ChannelMailbox(ChannelSending):
             self._refuse(JOIN_CRASHED)
         else:  # between two turns in which it works off what waits
             self._end("overflow", graceful=False)
+
+    def _finish_in_time(self) -> None:
+        """What is under way ends the channel, or is the last before; with the client gone, its time is limited."""
+        self.client.runtime.ending.add(self)
+        if self.client.closed_by is not None:
+            self.client.runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
 
     def _cancel(self) -> None:
         if self._task is not None:

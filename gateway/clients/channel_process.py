@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 _REPLIES: Final = (Ok, Error, Reply)
 
-SHUTDOWN_LIMIT: Final = 5.0
-"""Seconds that a method under way has when its client is gone; then it is cancelled (Phoenix's `shutdown`)."""
-
 
 class ChannelProcess(ChannelMailbox):
     """What Phoenix's channel process is: a state, a mailbox, and the order in which things happen."""
@@ -127,8 +124,7 @@ class ChannelProcess(ChannelMailbox):
         """The connection is gone."""
         self._unsubscribe()
         if self._task is not None:
-            self.client.runtime.ending.add(self)
-            self.client.runtime.call_later(SHUTDOWN_LIMIT, self._cancel)
+            self._finish_in_time()
         elif self._state is JOINING:
             self._end(reason, graceful=True)
             return
@@ -374,7 +370,7 @@ class ChannelProcess(ChannelMailbox):
         else:
             self._run(self.channel.terminate(reason), partial(self._terminated, graceful))
             if self._task is not None:
-                self.client.runtime.ending.add(self)
+                self._finish_in_time()
 
     def _terminated(self, graceful: bool, _: Any, error: BaseException | None) -> None:
         self._task = None

@@ -20,7 +20,7 @@ from roost.shared.topics import BRIDGE
 
 if TYPE_CHECKING:
     from roost.gateway.bus.bus import Bus
-    from roost.gateway.clients.channel_process import ChannelProcess
+    from roost.gateway.clients.channel_mailbox import ChannelMailbox
     from roost.gateway.clients.client import Client
     from roost.gateway.clients.raw_connection import RawConnection
     from roost.gateway.connect.mount import Mount
@@ -57,7 +57,7 @@ class Runtime:
         """Who is told what clients and channels do, while a trace is on."""
         self.clients: dict[int, Client | RawConnection] = {}
         """Connected clients by the number of their socket."""
-        self.ending: set[ChannelProcess] = set()
+        self.ending: set[ChannelMailbox] = set()
         """Channels whose end takes time: the worker waits for them before it goes."""
         self.presences: list[Replica] = []
         """The worker's replicas of the presences that its endpoint serves."""

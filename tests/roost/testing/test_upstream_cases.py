@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from roost import Channel, ConnectInfo, Endpoint, Error, Ok, Reply, Socket, Stop, event, intercept
-from roost.gateway.clients.channel_process import SHUTDOWN_LIMIT
+from roost.gateway.clients.channel_mailbox import SHUTDOWN_LIMIT
 from roost.testing import CallFailed, ClientChannel, ConnectRefused, JoinRefused, LocalNode, connect_info, local_node
 
 
