@@ -21,6 +21,10 @@ STOP_MARGIN: Final = 5.0
 T = TypeVar("T")
 
 
+class BrokerSilent(CannotStart):
+    """There is a broker, and it did not answer in time."""
+
+
 class Elsewhere(NamedTuple):
     """Another node of the cluster of the node that runs in a directory."""
 
@@ -33,7 +37,7 @@ Where = str | Elsewhere
 
 
 def ask_node(where: Where, question: Message, answer: type[T]) -> T:
-    """Ask the broker. Raises CannotStart if there is none, or if it does not answer."""
+    """Ask the broker. Raises CannotStart if there is none, and BrokerSilent if it does not answer."""
     return asyncio.run(_ask(where, question, answer))
 
 
@@ -73,7 +77,7 @@ class Node:
         except LinkClosed:
             raise CannotStart(f"the node in {self._run_dir} stopped before it answered") from None
         except TimeoutError:
-            raise CannotStart(f"the broker in {self._run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
+            raise BrokerSilent(f"the broker in {self._run_dir} did not answer within {ANSWER_LIMIT:g} s") from None
 
     def _carried(self, question: Message) -> Message:
         return question if self._node is None else AskNode(self._node, encode_message(question))

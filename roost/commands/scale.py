@@ -1,16 +1,18 @@
 """`roost scale`: tells the node, and shows how the change goes until it is over."""
 
 import time
-from typing import Final
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from rich.console import Console
 
-from roost.commands.node import Where, ask_node
+from roost.commands.node import BrokerSilent, Where, ask_node
 from roost.commands.progress import Progress
 from roost.commands.terminal import print_json
 from roost.shared.control import (
     AskResharding,
     AskWorkerChange,
+    Message,
     ScaleShards,
     ScaleWorkers,
 )
@@ -18,8 +20,12 @@ from roost.shared.failures import CannotStart
 from roost.shared.resharding import ReshardingPhase, ReshardingStatus
 from roost.shared.worker_change import WorkerChange, WorkerChangePhase
 
+T = TypeVar("T")
 LOOK_PERIOD: Final = 0.1
 """Seconds between two looks at how far a change is."""
+MAX_SILENT_LOOKS: Final = 12
+"""Looks in a row that a broker which is busy with the change may leave without an answer, each for 5 s; the change goes
+on without whoever looks."""
 SHOWN: Final = 4
 """So many of those that are waited for are named."""
 
@@ -32,7 +38,7 @@ def change_shards(where: Where, shards: int, *, json: bool) -> None:
         while change.phase in (ReshardingPhase.PREPARING, ReshardingPhase.CHANGING_OVER):
             progress.show(_progress(change))
             time.sleep(LOOK_PERIOD)
-            change = ask_node(where, AskResharding(), ReshardingStatus)
+            change = _look(where, AskResharding(), ReshardingStatus)
             if change.epoch != epoch:
                 raise CannotStart("another change of the number of shards has begun since")
     if change.phase is ReshardingPhase.ABORTED:
@@ -51,12 +57,20 @@ def change_workers(where: Where, workers: int, *, json: bool) -> None:
         while change.phase in (WorkerChangePhase.STARTING, WorkerChangePhase.DRAINING):
             progress.show(_worker_progress(change))
             time.sleep(LOOK_PERIOD)
-            change = ask_node(where, AskWorkerChange(), WorkerChange)
+            change = _look(where, AskWorkerChange(), WorkerChange)
             if change.number != number:
                 raise CannotStart("another change of the number of workers has begun since")
     if change.phase is WorkerChangePhase.ABORTED:
         raise CannotStart(f"there are {change.workers_before} workers as before: {change.reason}")
     print_json(change) if json else _say_workers(change)
+
+
+def _look(where: Where, question: Message, answer: type[T]) -> T:
+    """How far a change is. Raises CannotStart as `ask_node` does."""
+    for _ in range(MAX_SILENT_LOOKS - 1):
+        with suppress(BrokerSilent):
+            return ask_node(where, question, answer)
+    return ask_node(where, question, answer)
 
 
 def _say_workers(change: WorkerChange) -> None:
