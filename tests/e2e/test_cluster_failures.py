@@ -190,7 +190,8 @@ async def test_shards_are_scaled_meanwhile(running: Running, phoenix: PhoenixJs)
     wait_for(lambda: scaling.poll() is not None, "the shards are scaled", running.there.logged)
     assert scaling.returncode == 0, running.there.logged()
     say(here, range(2000, 2100))
-    await there.hears("new_msg", number_payload(2099))
+    for room in (here, there):
+        await room.hears("new_msg", number_payload(2099))
     assert heard(here) == heard(there) == list(range(2100))
     assert running.there.answer(AskResharding(), ReshardingStatus) is not None
 

@@ -97,7 +97,7 @@ class TestMineGoes(EngineLossConformance):
 
 def run_tests(directory: Path) -> str:
     """As its author would run them, with no setting of pytest's."""
-    environment = {**os.environ, "PYTHONPATH": str(directory)}
+    environment = {**os.environ, "PYTHONPATH": str(directory), "PYTEST_ADDOPTS": ""}
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
         cwd=directory,
