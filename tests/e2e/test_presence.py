@@ -61,7 +61,8 @@ async def test_who_joins_updates_and_leaves_is_seen_by_all(phoenix: PhoenixJs, t
         lambda _: all(member.picture().get("ann") == [reference] for member in members), "the update"
     )
     for member in members:
-        diff = next(diff for diff in member.diffs() if "ann" in diff["joins"] and "ann" in diff["leaves"])
+        # The last one: before it, an attempt whose members all came to one worker may have left.
+        diff = [diff for diff in member.diffs() if "ann" in diff["joins"] and "ann" in diff["leaves"]][-1]
         (joined,), (left,) = diff["joins"]["ann"]["metas"], diff["leaves"]["ann"]["metas"]
         assert (joined["phx_ref"], joined["phx_ref_prev"]) == (reference, left["phx_ref"])
         assert [left["phx_ref"]] == before["ann"]
