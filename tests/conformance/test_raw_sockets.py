@@ -192,6 +192,8 @@ async def test_terminate_runs_once_whatever_ended_the_connection(node: Node) -> 
             pass
         assert await told(witness) == "broadcast ends terminated {'reason': 'closed'}"
         async with client(node, "/raw/websocket?tell=ends&id=somebody") as connection:
+            await connection.send("subscribe anything")
+            await told(connection)  # the subscription to its id stands before any that it asks for
             await witness.send("disconnect somebody")
             await ended(connection)
             assert await told(witness) == "broadcast ends terminated {'reason': 'disconnected'}"

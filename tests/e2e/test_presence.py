@@ -129,7 +129,7 @@ async def test_presences_of_a_killed_worker_leave_at_once_and_come_back_with_the
         await phoenix.sees(
             lambda _: all(dead <= set(member.references("leave")) for member in others), "all that were there left"
         )
-        after = await agree(members, users)
+        after = await agree(members, users, counted=others)
         for member in others:
             assert after[member.user] == before[member.user], "those who stayed were not touched"
         await asyncio.to_thread(wait_for, lambda: len(asyncio.run(processes(node))) == 3, "a third worker again")
