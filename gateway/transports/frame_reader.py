@@ -131,6 +131,7 @@ class FrameReader:
         return self._read_frames(data, limit)
 
     def _read_frames(self, data: bytes, limit: float) -> list[bytes]:
+        """The messages of any bytes: frames in parts, several at once, and whatever the library is to judge."""
         at, end = 0, len(data)
         messages: list[bytes] = []
         while at < end:
@@ -142,7 +143,7 @@ class FrameReader:
             if self._library is not None:
                 at = self._feed_library(self._library, data, at, messages)
                 continue
-            if end - at < 6:
+            if end - at < _HEAD:
                 if _looks_usual(data, at, end):
                     self._tail = data[at:]
                     break

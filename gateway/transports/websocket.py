@@ -165,11 +165,7 @@ class WebSocketTransport(asyncio.Protocol):
         collected, self._collected = self._collected, None
         if not collected:
             return
-        only = collected[0]
-        if len(collected) == 1 and isinstance(only, Frames):
-            data = only.joined or only.join()
-        else:
-            data = _joined(collected, self._turn.traffic)
+        data = _joined(collected, self._turn.traffic)
         try:
             written = os.write(self.descriptor, data)
         except OSError:
@@ -372,15 +368,14 @@ class WebSocketTransport(asyncio.Protocol):
 
 def _joined(collected: list[bytes | Frames], traffic: "Traffic") -> bytes:
     """The bytes to be written; replies and pushes are counted, broadcasts were when they were handed over."""
-    texts = []
-    for piece in collected:
-        if isinstance(piece, bytes):
-            traffic.replies_sent += 1
-            traffic.bytes_sent += len(piece)
-            texts.append(piece)
-        else:
-            texts.append(piece.join())
-    return texts[0] if len(texts) == 1 else b"".join(texts)
+    if len(collected) > 1:
+        return b"".join([_joined([piece], traffic) for piece in collected])
+    (only,) = collected  # nearly always
+    if isinstance(only, Frames):
+        return only.joined or only.join()
+    traffic.replies_sent += 1
+    traffic.bytes_sent += len(only)
+    return only
 
 
 def _frames(collected: Iterable[bytes | Frames]) -> Iterator[tuple[bytes, str | None]]:

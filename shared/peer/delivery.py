@@ -159,7 +159,7 @@ class Delivery:
 
         `trace`: when that is, if it is to be timed.
         """
-        if self._log.waiting or not self._has_credit():
+        if not self.may_publish():
             return 0
         return self._publish(topic, form, event, payload, sender, reach, trace)
 

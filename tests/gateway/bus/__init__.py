@@ -1,0 +1,1 @@
+"""Tests of the bus as workers see it."""
